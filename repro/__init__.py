@@ -1,0 +1,1 @@
+"""repro: proving that a CNN implementation is what it says it is."""

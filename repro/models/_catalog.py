@@ -1,0 +1,126 @@
+"""The catalog: which networks there are, read from the source of this package.
+
+A network enters the catalog by decorating its builder with `variant(...)`. The arguments are literals, so the
+catalog is read from the text of the files and `repro list` never imports torch; a network's own module is imported
+only when it is built. Adding a network therefore touches one file: its own.
+"""
+
+from __future__ import annotations
+
+import ast
+import difflib
+import functools
+import importlib
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
+from importlib.resources import files
+from typing import TYPE_CHECKING, Any, TypeVar
+
+if TYPE_CHECKING:
+    from torch import nn
+
+Builder = TypeVar("Builder", bound="Callable[..., nn.Module]")
+
+
+class UnknownVariant(LookupError):
+    """No network of that name; the message names the closest ones."""
+
+
+@dataclass(frozen=True)
+class Variant:
+    """One named configuration of a network.
+
+    name        catalog key: the builder's own name
+    module      dotted name of the file that holds the builder
+    summary     first line of the builder's docstring
+    paper       where the configuration is printed (arXiv number or venue, section, table)
+    init        name of the initialisation, a function in the same file that carries its locus
+    input_size  (channels, height, width) the network was made for, in pixels
+    other_size  another admissible input size, used to verify away from the documented one
+    aliases     other names that mean exactly this network
+    references  the implementations it is checked against, as `torchvision:NAME` or `timm:NAME`
+    differs     reference -> why it is another network at `other_size` (equality is claimed at `input_size` only)
+    """
+
+    name: str
+    module: str
+    summary: str
+    paper: str
+    init: str
+    input_size: tuple[int, int, int]
+    other_size: tuple[int, int, int]
+    aliases: tuple[str, ...] = ()
+    references: tuple[str, ...] = ()
+    differs: Mapping[str, str] = field(default_factory=dict)
+
+
+def variant(
+    *,
+    paper: str,
+    init: str,
+    input_size: tuple[int, int, int],
+    other_size: tuple[int, int, int],
+    aliases: tuple[str, ...] = (),
+    references: tuple[str, ...] = (),
+    differs: Mapping[str, str] | None = None,
+) -> Callable[[Builder], Builder]:
+    """Mark a builder as a catalog entry; see `Variant` for the fields. Every argument must be a literal."""
+    return lambda builder: builder
+
+
+def catalog() -> Mapping[str, Variant]:
+    """Every variant by name, in the order of the files and of the builders in them."""
+    return _read()[0]
+
+
+def get(name: str) -> Variant:
+    """The variant called `name`, or that `name` is an alias of.
+
+    Raises UnknownVariant, naming the closest names.
+    """
+    variants, aliases = _read()
+    found = variants.get(aliases.get(name, name))
+    if found is None:
+        close = difflib.get_close_matches(name, [*variants, *aliases], n=3, cutoff=0.5)
+        hint = f"closest: {', '.join(close)}" if close else "`repro list` prints them all"
+        raise UnknownVariant(f"no network is called {name!r}; {hint}")
+    return found
+
+
+def build(name: str, **arguments: Any) -> nn.Module:
+    """Build the variant called `name`; `num_classes` and `in_channels` are passed on.
+
+    Raises UnknownVariant, and whatever the builder raises.
+    """
+    found = get(name)
+    network: nn.Module = getattr(importlib.import_module(found.module), found.name)(**arguments)
+    return network
+
+
+@functools.cache
+def _read() -> tuple[dict[str, Variant], dict[str, str]]:
+    variants: dict[str, Variant] = {}
+    aliases: dict[str, str] = {}
+    folder = files(__package__)
+    for file in sorted(folder.iterdir(), key=lambda entry: entry.name):
+        if not file.name.endswith(".py") or file.name.startswith("_"):
+            continue
+        module = f"{__package__}.{file.name.removesuffix('.py')}"
+        for found in _variants_in(file.read_text(encoding="utf-8"), module):
+            for name in (found.name, *found.aliases):
+                if name in variants or name in aliases:
+                    raise ValueError(f"two catalog entries are called {name!r}; the second is in {module}")
+            variants[found.name] = found
+            aliases.update(dict.fromkeys(found.aliases, found.name))
+    return variants, aliases
+
+
+def _variants_in(source: str, module: str) -> Iterator[Variant]:
+    for statement in ast.parse(source).body:
+        if not isinstance(statement, ast.FunctionDef):
+            continue
+        for decorator in statement.decorator_list:
+            if isinstance(decorator, ast.Call) and getattr(decorator.func, "id", None) == "variant":
+                literals = {keyword.arg: ast.literal_eval(keyword.value) for keyword in decorator.keywords}
+                summary = (ast.get_docstring(statement) or "").partition("\n")[0]
+                yield Variant(name=statement.name, module=module, summary=summary, **literals)

@@ -1,0 +1,36 @@
+"""ResNet with group normalisation: Wu, He, "Group Normalization" (arXiv:1803.08494)."""
+
+from __future__ import annotations
+
+from torch import nn
+
+from repro.models._catalog import variant
+from repro.models.resnet import BottleneckV1_5, ResNet
+
+
+def group_norm(channels: int) -> nn.GroupNorm:
+    """32 groups, the paper's default (section 3.1)."""
+    return nn.GroupNorm(32, channels)
+
+
+@variant(
+    paper="arXiv:1803.08494, section 4.1, on ResNet-50 v1.5",
+    init="he_fan_in",
+    input_size=(3, 224, 224),
+    other_size=(3, 97, 129),
+    references=("timm:resnet50_gn",),
+)
+def resnet50_gn(num_classes: int = 1000, in_channels: int = 3) -> ResNet:
+    """ResNet-50 v1.5 with every batch normalisation replaced by group normalisation."""
+    return ResNet(BottleneckV1_5, (3, 4, 6, 3), num_classes, in_channels, norm=group_norm)
+
+
+@variant(
+    paper="arXiv:1803.08494, section 4.1, on ResNet-101 v1.5",
+    init="he_fan_in",
+    input_size=(3, 224, 224),
+    other_size=(3, 97, 129),
+)
+def resnet101_gn(num_classes: int = 1000, in_channels: int = 3) -> ResNet:
+    """ResNet-101 v1.5 with every batch normalisation replaced by group normalisation."""
+    return ResNet(BottleneckV1_5, (3, 4, 23, 3), num_classes, in_channels, norm=group_norm)
