@@ -1,0 +1,423 @@
+"""Trace a module into a dataflow graph: one node per ATen operation, on the meta device, so that no data moves.
+
+The module runs once under a dispatch mode, functionalised, so that an in-place operation, a view written through or a
+buffer updated shows up as the pure operation it amounts to. Nothing else in the project knows how to walk a network.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from types import FrameType
+from typing import Any
+
+import numpy
+import torch
+from torch import nn
+from torch.nn.modules import module as module_hooks
+from torch.utils import _pytree as pytree
+from torch.utils._python_dispatch import TorchDispatchMode
+
+from repro.errors import ReproError
+
+Shape = tuple[int, ...]
+
+LEAVES = ("input", "parameter", "buffer", "constant")
+
+# Operations whose result depends on a generator: two calls are never the same value.
+RANDOM = frozenset({"bernoulli", "native_dropout", "rand", "randn", "rand_like", "randn_like", "randint", "normal"})
+
+# Where an operation puts its result, not what it computes.
+_PLACEMENT = frozenset({"device", "layout", "pin_memory", "non_blocking", "memory_format"})
+
+# Reading a value out of a tensor, which a program does to decide what to do next.
+_DATA_DEPENDENT = frozenset({"_local_scalar_dense", "is_nonzero", "nonzero", "masked_select", "equal", "unique", "_unique2"})
+
+_INTERNAL = (os.path.dirname(torch.__file__) + os.sep, __file__)
+
+
+class TraceError(ReproError):
+    """The module cannot be traced; the message says where and why."""
+
+
+@dataclass(frozen=True, slots=True)
+class Edge:
+    """One output of one node."""
+
+    node: int
+    output: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Node:
+    """One operation, or one leaf (an input, parameter, buffer or constant).
+
+    op          ATen's name in its functional form: `relu`, `convolution`
+    attributes  every argument that is not a tensor, by schema name and with defaults filled in
+    inputs      the tensors read, in schema order
+    shapes      the shape of each output
+    name        of a leaf: its state_dict key, `input[0]`, or a constant's digest
+    path        of the innermost module that was running, "" for the root
+    where       file and line, outside torch, that called for it
+    origin      index of the node in the graph as traced, kept through rewriting
+    """
+
+    op: str
+    attributes: tuple[tuple[str, Any], ...]
+    inputs: tuple[Edge, ...]
+    shapes: tuple[Shape, ...]
+    name: str = ""
+    path: str = ""
+    where: str = ""
+    origin: int = -1
+
+    @property
+    def shape(self) -> Shape:
+        """The shape of the first output."""
+        return self.shapes[0]
+
+    def get(self, attribute: str, default: Any = None) -> Any:
+        """The value of one attribute."""
+        return next((value for name, value in self.attributes if name == attribute), default)
+
+
+@dataclass(frozen=True)
+class Graph:
+    """A traced program: nodes in execution order, inputs before their readers.
+
+    outputs   label -> what the program returns; in training also the buffers it leaves behind (`update of KEY`)
+    state     key -> shape of every parameter and buffer the module has, read or not
+    aliases   key -> the first key of the same tensor, for shared parameters
+    calls     node index -> the ATen call as made, with edges in place of tensors (see `replay`)
+    """
+
+    nodes: tuple[Node, ...]
+    outputs: tuple[tuple[str, Edge], ...]
+    training: bool
+    state: Mapping[str, Shape]
+    aliases: Mapping[str, str]
+    calls: Mapping[int, tuple[Any, tuple[Any, ...], dict[str, Any]]]
+    constants: Mapping[str, torch.Tensor]
+
+    def node(self, edge: Edge) -> Node:
+        """The node an edge comes from."""
+        return self.nodes[edge.node]
+
+    def shape(self, edge: Edge) -> Shape:
+        """The shape an edge carries."""
+        return self.nodes[edge.node].shapes[edge.output]
+
+    @property
+    def input_shapes(self) -> tuple[Shape, ...]:
+        """The shapes of the inputs it was traced with."""
+        return tuple(node.shape for node in self.nodes if node.op == "input")
+
+    def readers(self) -> dict[str, list[tuple[Node, int]]]:
+        """key -> the nodes that read that parameter or buffer, with the operand's position."""
+        found: dict[str, list[tuple[Node, int]]] = {}
+        for node in self.nodes:
+            for position, edge in enumerate(node.inputs):
+                leaf = self.nodes[edge.node]
+                if leaf.op in ("parameter", "buffer"):
+                    found.setdefault(leaf.name, []).append((node, position))
+        return found
+
+
+def trace(module: nn.Module, *inputs: torch.Tensor, training: bool = False) -> Graph:
+    """Run `module` once on the meta device and return its graph.
+
+    inputs: only their shapes and dtypes count; they may be on any device, and so may the module, which is left as it
+    was. Raises TraceError for a module that fails, is lazy, or decides by the values in a tensor.
+    """
+    lazy = [name for name, child in module.named_modules() if isinstance(child, nn.modules.lazy.LazyModuleMixin)]
+    if lazy and any(isinstance(p, nn.parameter.UninitializedParameter) for p in module.parameters()):
+        raise TraceError(f"module {lazy[0]!r} is lazy: its shapes are not known; run one batch through it first")
+
+    tensors = {**dict(module.named_parameters(remove_duplicate=False)), **dict(module.named_buffers(remove_duplicate=False))}
+    first: dict[int, str] = {}
+    aliases = {key: first.setdefault(id(tensor), key) for key, tensor in tensors.items()}
+    recorder = _Recorder()
+    stand_ins: dict[str, torch.Tensor] = {}
+    parameters = {key for key, _ in module.named_parameters(remove_duplicate=False)}
+    for key, tensor in tensors.items():
+        if aliases[key] != key:
+            stand_ins[key] = stand_ins[aliases[key]]
+        else:
+            stand_ins[key] = torch.empty(tensor.shape, dtype=tensor.dtype, device="meta")
+            recorder.leaf("parameter" if key in parameters else "buffer", key, stand_ins[key])
+    images = tuple(torch.empty(x.shape, dtype=x.dtype, device="meta") for x in inputs)
+    for index, image in enumerate(images):
+        recorder.leaf("input", f"input[{index}]", image)
+
+    def program(state: dict[str, torch.Tensor], arguments: tuple[torch.Tensor, ...]) -> Any:
+        return torch.func.functional_call(module, state, arguments)
+
+    functional = torch.func.functionalize(program, remove="mutations")
+    with _mode_of(module, training), recorder.following(module), torch.no_grad(), _plain_attention():
+        try:
+            with recorder, torch.device("meta"):
+                result = functional(stand_ins, images)
+        except TraceError:
+            raise
+        except Exception as error:
+            raise TraceError(recorder.explain(error, inputs)) from error
+
+    outputs = [(label, recorder.edge(tensor)) for label, tensor in _labelled(result)]
+    if not outputs:
+        raise TraceError(f"the module returned {type(result).__name__}, in which there is no tensor")
+    outputs += [(f"update of {key}", edge) for key, edge in sorted(recorder.updates.items())]
+    return Graph(
+        nodes=tuple(recorder.nodes),
+        outputs=tuple(outputs),
+        training=training,
+        state={key: tuple(tensor.shape) for key, tensor in tensors.items()},
+        aliases={key: target for key, target in aliases.items() if key != target},
+        calls=recorder.calls,
+        constants=recorder.constants,
+    )
+
+
+class _Recorder(TorchDispatchMode):
+    """Writes down every ATen operation that reaches it, and what it reads."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.nodes: list[Node] = []
+        self.calls: dict[int, tuple[Any, tuple[Any, ...], dict[str, Any]]] = {}
+        self.constants: dict[str, torch.Tensor] = {}
+        self.updates: dict[str, Edge] = {}
+        self.paths: list[str] = [""]
+        self._edges: dict[int, Edge] = {}
+        self._values: dict[int, torch.Tensor] = {}  # the data of tensors that depend on no input
+        self._alive: list[Any] = []  # an id means something only while its tensor lives
+
+    def leaf(self, op: str, name: str, tensor: torch.Tensor) -> Edge:
+        edge = Edge(len(self.nodes))
+        self.nodes.append(Node(op, (), (), (tuple(tensor.shape),), name, self.paths[-1], origin=len(self.nodes)))
+        self._edges[id(tensor)] = edge
+        self._alive.append(tensor)
+        return edge
+
+    def edge(self, tensor: torch.Tensor) -> Edge:
+        """Where a tensor came from; one that nothing produced here is a constant."""
+        known = self._edges.get(id(tensor))
+        return known if known is not None else self._constant(tensor)
+
+    def _constant(self, tensor: torch.Tensor) -> Edge:
+        if tensor.device.type == "meta":
+            raise TraceError(f"{self._place()}: a tensor on the meta device that is no parameter, buffer or input is read")
+        data = tensor.detach().cpu().contiguous()
+        edge = self.leaf("constant", digest(data.numpy()), tensor)
+        self.constants[self.nodes[edge.node].name] = data
+        self._values[id(tensor)] = data
+        return edge
+
+    def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        kwargs = kwargs or {}
+        name = func._schema.name.removeprefix("aten::")
+        tensors = [x for x in pytree.tree_leaves((args, kwargs)) if isinstance(x, torch.Tensor)]
+        known = all(id(x) in self._values or (id(x) not in self._edges and x.device.type != "meta") for x in tensors)
+        if name in _DATA_DEPENDENT:
+            if known and tensors:
+                return func(*self._real(args), **self._real(kwargs))
+            raise TraceError(
+                f"{self._place()}: the program decides by the values in a tensor ({name.lstrip('_')}), so it has no fixed graph"
+            )
+        if name == "copy_" and id(args[0]) in self._edges:
+            self.updates[self.nodes[self._edges[id(args[0])].node].name] = self.edge(args[1])
+            return args[0]
+        result = func(*self._meta(args), **{**self._meta(kwargs), **({"device": "meta"} if "device" in kwargs else {})})
+        self._write(func, name, args, kwargs, result)
+        if known and name not in RANDOM and not func._schema.is_mutable:
+            self._evaluate(func, args, kwargs, result)
+        return result
+
+    def _write(self, func: Any, name: str, args: Any, kwargs: Any, result: Any) -> None:
+        schema = func._schema.arguments
+        given = {argument.name: value for argument, value in zip(schema, args, strict=False)} | kwargs
+        attributes: list[tuple[str, Any]] = []
+        inputs: list[Edge] = []
+        for argument in schema:
+            value = given.get(argument.name, argument.default_value)
+            if isinstance(value, torch.Tensor):
+                inputs.append(self.edge(value))
+            elif isinstance(value, list | tuple) and any(isinstance(item, torch.Tensor) for item in value):
+                inputs.extend(self.edge(item) for item in value if item is not None)
+                attributes.append((argument.name, tuple(item is not None for item in value)))
+            elif argument.name not in _PLACEMENT:
+                attributes.append((argument.name, _hashable(value)))
+        outputs = [x for x in pytree.tree_leaves(result) if isinstance(x, torch.Tensor)]
+        index = len(self.nodes)
+        shapes = tuple(tuple(x.shape) for x in outputs)
+        self.nodes.append(Node(name, tuple(attributes), tuple(inputs), shapes, "", self.paths[-1], _caller(), index))
+        as_edges = pytree.tree_map(lambda x: self.edge(x) if isinstance(x, torch.Tensor) else x, (args, kwargs))
+        self.calls[index] = (func, *as_edges)
+        for position, output in enumerate(outputs):
+            self._edges[id(output)] = Edge(index, position)
+        self._alive.append((args, kwargs, result))
+
+    def _evaluate(self, func: Any, args: Any, kwargs: Any, result: Any) -> None:
+        """Compute for real what depends on no input, so that equal constants are equal however they were made."""
+        outputs = [x for x in pytree.tree_leaves(result) if isinstance(x, torch.Tensor)]
+        if sum(x.numel() for x in outputs) > 1 << 22 or name_of(func).startswith("empty"):
+            return
+        real = func(*self._real(args), **{**self._real(kwargs), **({"device": "cpu"} if "device" in kwargs else {})})
+        for output, value in zip(outputs, [x for x in pytree.tree_leaves(real) if isinstance(x, torch.Tensor)], strict=True):
+            edge = self.leaf("constant", digest(value.numpy()), output)
+            self.constants[self.nodes[edge.node].name] = value
+            self._values[id(output)] = value
+
+    def _real(self, tree: Any) -> Any:
+        return pytree.tree_map(lambda x: self._values.get(id(x), x) if isinstance(x, torch.Tensor) else x, tree)
+
+    def _meta(self, tree: Any) -> Any:
+        def move(x: Any) -> Any:
+            if not isinstance(x, torch.Tensor) or x.device.type == "meta":
+                return x
+            self.edge(x)
+            return torch.empty_like(x, device="meta")
+
+        return pytree.tree_map(move, tree)
+
+    def _place(self) -> str:
+        return f"module {self.paths[-1]!r} ({_caller() or 'unknown line'})" if self.paths[-1] else _caller() or "the module"
+
+    def explain(self, error: Exception, inputs: Sequence[torch.Tensor]) -> str:
+        """One line for an exception that left the module's forward."""
+        frame: FrameType | None = None
+        trace_back = error.__traceback__
+        while trace_back is not None:
+            if not trace_back.tb_frame.f_code.co_filename.startswith(_INTERNAL):
+                frame, line = trace_back.tb_frame, trace_back.tb_lineno
+            trace_back = trace_back.tb_next
+        where = f" at {_short(frame.f_code.co_filename)}:{line}" if frame is not None else ""
+        path = f" in module {self.paths[-1]!r}" if self.paths[-1] else ""
+        given = ", ".join("x".join(map(str, x.shape)) for x in inputs)
+        what = str(error).strip().partition("\n")[0]
+        return f"forward failed on an input of {given}{path}{where}: {type(error).__name__}: {what}"
+
+    @contextmanager
+    def following(self, module: nn.Module) -> Iterator[None]:
+        """Keep the path of the innermost running module at hand."""
+        names = {id(child): name for name, child in reversed(list(module.named_modules(remove_duplicate=False)))}
+
+        def enter(child: nn.Module, _: Any) -> None:
+            self.paths.append(names.get(id(child), self.paths[-1]))
+
+        def leave(child: nn.Module, _: Any, __: Any) -> None:
+            self.paths.pop()
+
+        handles = [
+            module_hooks.register_module_forward_pre_hook(enter),
+            module_hooks.register_module_forward_hook(leave),
+        ]
+        try:
+            yield
+        finally:
+            for handle in handles:
+                handle.remove()
+
+
+def replay(
+    graph: Graph,
+    state: Mapping[str, torch.Tensor],
+    inputs: Sequence[torch.Tensor],
+    observe: Callable[[Node, list[Any]], Any] | None = None,
+) -> dict[str, torch.Tensor]:
+    """Run a traced graph on real tensors of the traced shapes; returns its outputs by label.
+
+    observe: called with each node and the tensors it reads, in `node.inputs` order; what it returns, unless None,
+    takes the place of the node's own result.
+    """
+    values: dict[Edge, torch.Tensor] = {}
+    remaining = iter(inputs)
+    last_reader = {edge: node.origin for node in graph.nodes for edge in node.inputs}
+    last_reader.update({edge: len(graph.nodes) for _, edge in graph.outputs})
+    expiring: dict[int, list[Edge]] = {}
+    for edge, reader in last_reader.items():
+        expiring.setdefault(reader, []).append(edge)
+    for index, node in enumerate(graph.nodes):
+        if node.op in LEAVES:
+            if node.op == "constant":
+                values[Edge(index)] = graph.constants[node.name]
+            else:
+                values[Edge(index)] = next(remaining) if node.op == "input" else state[node.name]
+            continue
+        if not any(Edge(index, output) in last_reader for output in range(len(node.shapes))):
+            continue
+        func, args, kwargs = graph.calls[index]
+        result = observe(node, [values[edge] for edge in node.inputs]) if observe else None
+        if result is None:
+            args, kwargs = pytree.tree_map(lambda x: values[x] if isinstance(x, Edge) else x, (args, kwargs))
+            result = func(*args, **{k: v for k, v in kwargs.items() if k != "device"})
+        for output, value in enumerate(x for x in pytree.tree_leaves(result) if isinstance(x, torch.Tensor)):
+            values[Edge(index, output)] = value
+        for edge in expiring.get(index, ()):
+            values.pop(edge, None)
+    return {label: values[edge] for label, edge in graph.outputs}
+
+
+def digest(array: numpy.ndarray[Any, Any]) -> str:
+    """A name for an array's contents: equal digests mean equal shape, dtype and bits."""
+    import hashlib
+
+    content = hashlib.blake2b(numpy.ascontiguousarray(array).tobytes(), digest_size=8)
+    content.update(f"{array.dtype}{array.shape}".encode())
+    return content.hexdigest()
+
+
+def name_of(func: Any) -> str:
+    """ATen's name of an operation, without namespace and overload."""
+    return str(func._schema.name.removeprefix("aten::"))
+
+
+@contextmanager
+def _mode_of(module: nn.Module, training: bool) -> Iterator[None]:
+    before = [(child, child.training) for child in module.modules()]
+    module.train(training)
+    try:
+        yield
+    finally:
+        for child, mode in before:
+            child.training = mode
+
+
+@contextmanager
+def _plain_attention() -> Iterator[None]:
+    """Keep nn.MultiheadAttention off its fused inference path, which is one opaque operation."""
+    before = torch.backends.mha.get_fastpath_enabled()
+    torch.backends.mha.set_fastpath_enabled(False)
+    try:
+        yield
+    finally:
+        torch.backends.mha.set_fastpath_enabled(before)
+
+
+def _labelled(result: Any) -> Iterator[tuple[str, torch.Tensor]]:
+    if isinstance(result, torch.Tensor):
+        yield "output", result
+        return
+    for path, value in pytree.tree_flatten_with_path(result)[0]:
+        if isinstance(value, torch.Tensor):
+            yield f"output{pytree.keystr(path)}", value
+
+
+def _hashable(value: Any) -> Any:
+    return tuple(map(_hashable, value)) if isinstance(value, list | tuple) else value
+
+
+def _caller() -> str:
+    frame: FrameType | None = sys._getframe(2)
+    while frame is not None:
+        if not frame.f_code.co_filename.startswith(_INTERNAL) and "<frozen" not in frame.f_code.co_filename:
+            return f"{_short(frame.f_code.co_filename)}:{frame.f_lineno}"
+        frame = frame.f_back
+    return ""
+
+
+def _short(filename: str) -> str:
+    """The last two parts of a file's path: enough to find it, the same on every machine."""
+    return "/".join(filename.split(os.sep)[-2:])

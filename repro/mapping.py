@@ -1,0 +1,298 @@
+"""Graph isomorphism, and the state_dict mapping that it is.
+
+Two canonical graphs are walked together from their outputs. Operands pair up in order; only where an operation
+commutes is there a choice, and a hash of everything below an operand settles all but the truly symmetric ones, which
+are searched. A walk that ends is a proof: each node met has the same operation, attributes and shape as its partner and
+its operands are partners, so both programs compute the same function once their leaves hold the same values. The
+pairs of parameters and buffers met on the way are the key map; no name is looked at.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+
+import torch
+
+from repro.canonical import COMMUTATIVE
+from repro.errors import ReproError
+from repro.graph import Edge, Graph, Node, Shape
+from repro.movement import Movement
+
+MAX_CHOICES = 10_000  # symmetric operands tried before the search gives up; no network met so far needs 50
+
+
+class MappingError(ReproError):
+    """A state_dict does not fit a key map; the message names the keys and shapes."""
+
+
+@dataclass(frozen=True)
+class Entry:
+    """One tensor of the target: the source's tensor `source`, moved by each of `steps` in turn."""
+
+    target: str
+    source: str
+    steps: tuple[Movement, ...] = ()
+    reason: str = "read at the same place of both graphs"
+
+
+@dataclass(frozen=True)
+class KeyMap:
+    """How a source's state_dict becomes a target's.
+
+    unmapped_source, unmapped_target  key -> why no entry has it; together with the entries, every key of both sides
+    """
+
+    entries: tuple[Entry, ...]
+    unmapped_source: Mapping[str, str] = field(default_factory=dict)
+    unmapped_target: Mapping[str, str] = field(default_factory=dict)
+
+    def apply(self, state_dict: Mapping[str, torch.Tensor]) -> dict[str, torch.Tensor]:
+        """The target's tensors, made from the source's; tensors that are not moved are shared, not copied.
+
+        Raises MappingError for a missing key, an unknown key or a tensor of another shape.
+        """
+        known = {entry.source for entry in self.entries} | set(self.unmapped_source)
+        for problem, keys in (("lacks", known - set(state_dict)), ("has the unknown", set(state_dict) - known)):
+            if keys:
+                raise MappingError(f"the state_dict {problem} key {_some(keys)}; the map was made for other keys")
+        return {entry.target: _moved(entry, state_dict[entry.source]) for entry in self.entries}
+
+    def invert(self) -> KeyMap:
+        """The map from the target back to the source."""
+        entries = tuple(
+            Entry(entry.source, entry.target, tuple(step.inverse() for step in reversed(entry.steps)), entry.reason)
+            for entry in self.entries
+        )
+        return KeyMap(entries, self.unmapped_target, self.unmapped_source)
+
+
+@dataclass(frozen=True)
+class Matching:
+    """An isomorphism of two canonical graphs.
+
+    nodes    index in the first graph -> index in the second, leaves included
+    leaves   (name in the first, name in the second) -> the movements under which both are read
+    choices  symmetric operands that could have been paired either way, with the same function
+    """
+
+    nodes: Mapping[int, int]
+    leaves: Mapping[tuple[str, str], tuple[Movement | None, Movement | None]]
+    choices: int
+
+
+def match(first: Graph, second: Graph) -> Matching | None:
+    """The isomorphism of two canonical graphs that pairs their outputs in order, or None if there is none."""
+    ends = [[edge for label, edge in graph.outputs if label.startswith("output")] for graph in (first, second)]
+    if len(ends[0]) != len(ends[1]):
+        return None
+    search = _Search(first, second)
+    state = _State({}, {}, {}, {}, [])
+    return search.solve(state, list(zip(*ends, strict=True)))
+
+
+def key_map(source: Graph, target: Graph, matching: Matching, training: Iterable[Matching] = ()) -> KeyMap:
+    """The key map that a matching of canonical graphs is, with every key of both sides accounted for.
+
+    training: matchings of the same two modules in train mode, which also reach what eval does not run.
+    """
+    entries: dict[str, Entry] = {}
+    taken: set[str] = set()
+    why = Entry.reason
+    for found in (matching, *training):
+        for (source_key, target_key), (before, after) in found.leaves.items():
+            if target_key in entries or source_key in taken:
+                continue
+            steps = [step for step in (before, after.inverse() if after is not None else None) if step is not None]
+            both = steps[0].then(steps[1]) if len(steps) == 2 else None
+            steps = [both] if both is not None else steps
+            steps = [step for step in steps if not step.is_identity]
+            entries[target_key] = Entry(target_key, source_key, tuple(steps), why)
+            taken.add(source_key)
+        why = "read at the same place of both graphs in train mode"
+    _add_aliases(entries, taken, source, target)
+    _add_counters(entries, taken, source, target)
+    return KeyMap(
+        tuple(entries[key] for key in target.state if key in entries),
+        {key: _reason(key, source) for key in source.state if key not in taken},
+        {key: _reason(key, target) for key in target.state if key not in entries},
+    )
+
+
+def hashes(graph: Graph) -> list[int]:
+    """For each node a hash of all it computes, parameters told apart by their shapes only."""
+    found: list[int] = []
+    for node in graph.nodes:
+        below = [found[edge.node] for edge in node.inputs]
+        if leaf(graph, node) is not None:
+            found.append(hash(("state", node.shape)))
+        else:
+            operands = tuple(sorted(below)) if node.op in COMMUTATIVE else tuple(below)
+            found.append(hash((node.op, node.name, node.attributes, node.shapes, operands)))
+    return found
+
+
+def leaf(graph: Graph, node: Node) -> tuple[Node, Movement | None] | None:
+    """The parameter or buffer a node is, and how it is moved if it is a rearranged one; None for any other node."""
+    if node.op in ("parameter", "buffer"):
+        return node, None
+    if node.op == "movement" and graph.node(node.inputs[0]).op in ("parameter", "buffer"):
+        movement: Movement = node.get("movement")
+        return (graph.node(node.inputs[0]), movement) if movement.is_bijective else None
+    return None
+
+
+@dataclass
+class _State:
+    forward: dict[int, int]
+    backward: dict[int, int]
+    leaves: dict[tuple[str, str], tuple[Movement | None, Movement | None]]
+    partners: dict[str, str]  # of leaf names, both ways, under "<name" and ">name"
+    undecided: list[tuple[Node, Node]]
+
+    def copy(self) -> _State:
+        return _State(
+            dict(self.forward), dict(self.backward), dict(self.leaves), dict(self.partners), list(self.undecided)
+        )
+
+
+class _Search:
+    def __init__(self, first: Graph, second: Graph) -> None:
+        self.first, self.second = first, second
+        self.hash1, self.hash2 = hashes(first), hashes(second)
+        self.choices = 0
+        self.tried = 0
+
+    def solve(self, state: _State, pending: list[tuple[Edge, Edge]]) -> Matching | None:
+        """Follow `pending` as far as it is forced, then try each way of one undecided pair."""
+        while True:
+            if not self._propagate(state, pending):
+                return None
+            if not state.undecided:
+                return Matching(state.forward, state.leaves, self.choices)
+            one, other = state.undecided.pop()
+            ways = [way for way in (other.inputs, other.inputs[::-1]) if self._possible(state, one.inputs, way)]
+            if not ways:
+                return None
+            self.choices += len(ways) - 1
+            for way in ways[:-1]:
+                self.tried += 1
+                if self.tried > MAX_CHOICES:
+                    raise ReproError(f"gave up pairing symmetric branches after {MAX_CHOICES} choices")
+                found = self.solve(state.copy(), list(zip(one.inputs, way, strict=True)))
+                if found is not None:
+                    return found
+            pending = list(zip(one.inputs, ways[-1], strict=True))
+
+    def _propagate(self, state: _State, pending: list[tuple[Edge, Edge]]) -> bool:
+        while pending:
+            one, other = pending.pop()
+            x, y = self.first.node(one), self.second.node(other)
+            if one.node in state.forward or other.node in state.backward:
+                if state.forward.get(one.node) != other.node:
+                    return False
+                continue
+            if self.hash1[one.node] != self.hash2[other.node] or not self._pair_leaves(state, x, y):
+                return False
+            state.forward[one.node], state.backward[other.node] = other.node, one.node
+            if leaf(self.first, x) is not None:
+                continue
+            if (x.op, x.name, x.attributes, x.shapes) != (y.op, y.name, y.attributes, y.shapes):
+                return False
+            if x.op in COMMUTATIVE and len(x.inputs) == 2:
+                ways = [way for way in (y.inputs, y.inputs[::-1]) if self._possible(state, x.inputs, way)]
+                if not ways:
+                    return False
+                if len(ways) == 2:
+                    state.undecided.append((x, y))
+                    continue
+                pending.extend(zip(x.inputs, ways[0], strict=True))
+            else:
+                pending.extend(zip(x.inputs, y.inputs, strict=True))
+        return True
+
+    def _possible(self, state: _State, ones: tuple[Edge, ...], others: tuple[Edge, ...]) -> bool:
+        return all(
+            self.hash1[one.node] == self.hash2[other.node]
+            and state.forward.get(one.node, other.node) == other.node
+            and state.backward.get(other.node, one.node) == one.node
+            for one, other in zip(ones, others, strict=True)
+        )
+
+    def _pair_leaves(self, state: _State, x: Node, y: Node) -> bool:
+        here, there = leaf(self.first, x), leaf(self.second, y)
+        if here is None or there is None:
+            return here is there
+        (one, before), (other, after) = here, there
+        if state.partners.setdefault(">" + one.name, other.name) != other.name:
+            return False
+        if state.partners.setdefault("<" + other.name, one.name) != one.name:
+            return False
+        known = state.leaves.setdefault((one.name, other.name), (before, after))
+        return known == (before, after) or _same_map(known, (before, after))
+
+
+def _same_map(
+    one: tuple[Movement | None, Movement | None], other: tuple[Movement | None, Movement | None]
+) -> bool:
+    """Whether two ways of reading a pair of leaves imply the same map from the first leaf to the second."""
+
+    def composed(pair: tuple[Movement | None, Movement | None]) -> Movement | None:
+        before, after = pair
+        if after is None:
+            return before
+        back = after.inverse()
+        both = back if before is None else before.then(back)
+        return None if both is None or both.is_identity else both
+
+    return composed(one) == composed(other)
+
+
+def _add_aliases(entries: dict[str, Entry], taken: set[str], source: Graph, target: Graph) -> None:
+    """Further keys of a shared tensor get what its first key gets."""
+    names: dict[str, list[str]] = {}
+    for alias, first in source.aliases.items():
+        names.setdefault(first, []).append(alias)
+    for alias, first in target.aliases.items():
+        if first in entries:
+            known = entries[first]
+            spare = [key for key in names.get(known.source, []) if key not in taken]
+            taken.update(spare[:1])
+            entries[alias] = Entry(alias, (spare or [known.source])[0], known.steps, f"the same tensor as {first}")
+
+
+def _add_counters(entries: dict[str, Entry], taken: set[str], source: Graph, target: Graph) -> None:
+    """A batch counter changes no output; it belongs to the normalisation whose running mean is mapped."""
+    for entry in list(entries.values()):
+        here, mean, _ = entry.source.rpartition("running_mean")
+        there, also_mean, _ = entry.target.rpartition("running_mean")
+        source_key, target_key = f"{here}num_batches_tracked", f"{there}num_batches_tracked"
+        if mean and also_mean and source_key in source.state and target_key in target.state:
+            if target_key not in entries and source_key not in taken:
+                entries[target_key] = Entry(target_key, source_key, (), "the batch counter beside a mapped running mean")
+                taken.add(source_key)
+
+
+def _reason(key: str, graph: Graph) -> str:
+    mode = "train" if graph.training else "eval"
+    if key in graph.aliases:
+        return f"the same tensor as {graph.aliases[key]}"
+    return f"no output depends on it in {mode} mode"
+
+
+def _moved(entry: Entry, tensor: torch.Tensor) -> torch.Tensor:
+    for step in entry.steps:
+        if tuple(tensor.shape) != step.source:
+            raise MappingError(f"{entry.source} has shape {tuple(tensor.shape)}; the map expects {step.source}")
+        tensor = step.apply(tensor)
+    return tensor
+
+
+def _some(keys: set[str]) -> str:
+    first, *rest = sorted(keys)
+    return f"{first!r}" + (f" and {len(rest)} more" if rest else "")
+
+
+def shape_of(graph: Graph, key: str) -> Shape:
+    """The shape of a parameter or buffer."""
+    return graph.state[key]

@@ -1,0 +1,1 @@
+"""Is one module the other? Structure first, by proof; numbers after, by budget."""

@@ -1,0 +1,222 @@
+"""Where two canonical graphs part: the places in dataflow order, equal causes collapsed into one entry."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from difflib import SequenceMatcher
+from typing import Any
+
+from repro.canonical import COMMUTATIVE
+from repro.graph import LEAVES, Edge, Graph, Node
+from repro.mapping import hashes, leaf
+
+
+@dataclass(frozen=True)
+class Side:
+    """One node of one side, as a reader would look for it."""
+
+    op: str
+    path: str
+    where: str
+    shape: tuple[int, ...]
+    weights: tuple[tuple[int, ...], ...]
+    attributes: tuple[tuple[str, Any], ...]
+
+    def __str__(self) -> str:
+        place = f" in {self.path}" if self.path else ""
+        line = f" ({self.where})" if self.where else ""
+        return f"{self.op}{place}{line}"
+
+
+@dataclass(frozen=True)
+class Difference:
+    """One cause of inequality.
+
+    kind    `attributes`, `weights`, `wiring`, `sharing`, `missing` (only the first has it) or `extra` (only the second)
+    detail  what differs, as `name actual here, expected there`
+    places  module paths on each side where the same difference stands, the first one first
+    """
+
+    kind: str
+    detail: str
+    first: Side | None
+    second: Side | None
+    places: tuple[tuple[str, str], ...]
+
+    def __str__(self) -> str:
+        sides = [f"{side}" for side in (self.first, self.second) if side is not None]
+        again = f"; {len(self.places)} places" if len(self.places) > 1 else ""
+        return f"{self.detail}: {' against '.join(sides)}{again}"
+
+
+def differences(first: Graph, second: Graph) -> list[Difference]:
+    """Every place where two canonical graphs differ, in dataflow order; empty if and only if none was found."""
+    order1, order2 = _dataflow(first), _dataflow(second)
+    # Layers of the right width at the wrong place, or of the wrong width at the right one: whichever says less.
+    told = [_tell(first, second, _align(first, second, order1, order2, label)) for label in (_label, _operation)]
+    found = min(told, key=len)
+    ends = [[edge for label, edge in graph.outputs if label.startswith("output")] for graph in (first, second)]
+    if len(ends[0]) != len(ends[1]):
+        found.append(Difference("wiring", f"{len(ends[0])} outputs here, {len(ends[1])} there", None, None, ()))
+    return _collapse(found)
+
+
+def _tell(first: Graph, second: Graph, pairs: list[tuple[int | None, int | None]]) -> list[Difference]:
+    partner = {one: other for one, other in pairs if one is not None and other is not None}
+    return [difference for one, other in pairs for difference in _compare(first, second, one, other, partner)]
+
+
+def _dataflow(graph: Graph) -> list[int]:
+    """The computing nodes, each after what it reads, in an order that depends on the function and not on the program."""
+    depth: list[int] = []
+    for node in graph.nodes:
+        depth.append(1 + max((depth[edge.node] for edge in node.inputs), default=0))
+    below = hashes(graph)
+    order: list[int] = []
+    seen: set[int] = set()
+    stack = [(edge.node, False) for label, edge in reversed(graph.outputs) if label.startswith("output")]
+    while stack:
+        index, ready = stack.pop()
+        if ready:
+            order.append(index)
+        elif index not in seen and leaf(graph, graph.nodes[index]) is None and graph.nodes[index].op not in LEAVES:
+            seen.add(index)
+            stack.append((index, True))
+            inputs = [edge.node for edge in graph.nodes[index].inputs]
+            if graph.nodes[index].op in COMMUTATIVE:
+                inputs.sort(key=lambda i: (-depth[i], below[i]))
+            stack.extend((i, False) for i in reversed(inputs))
+    return order
+
+
+def _align(
+    first: Graph, second: Graph, order1: Sequence[int], order2: Sequence[int], label: Callable[[Graph, int], Any]
+) -> list[tuple[int | None, int | None]]:
+    """Pair the nodes of two orders; one that has no partner stands alone."""
+    label1 = [label(first, index) for index in order1]
+    label2 = [label(second, index) for index in order2]
+    pairs: list[tuple[int | None, int | None]] = []
+    for tag, i1, i2, j1, j2 in SequenceMatcher(None, label1, label2, autojunk=False).get_opcodes():
+        if tag == "equal":
+            pairs.extend(zip(order1[i1:i2], order2[j1:j2], strict=True))
+            continue
+        ops1 = [first.nodes[index].op for index in order1[i1:i2]]
+        ops2 = [second.nodes[index].op for index in order2[j1:j2]]
+        for inner, k1, k2, m1, m2 in SequenceMatcher(None, ops1, ops2, autojunk=False).get_opcodes():
+            here, there = order1[i1 + k1 : i1 + k2], order2[j1 + m1 : j1 + m2]
+            if inner == "equal":
+                pairs.extend(zip(here, there, strict=True))
+            else:
+                pairs.extend((index, None) for index in here)
+                pairs.extend((None, index) for index in there)
+    return pairs
+
+
+def _label(graph: Graph, index: int) -> tuple[str, tuple[tuple[int, ...], ...]]:
+    node = graph.nodes[index]
+    return node.op, _weights(graph, node)
+
+
+def _operation(graph: Graph, index: int) -> str:
+    return graph.nodes[index].op
+
+
+def _weights(graph: Graph, node: Node) -> tuple[tuple[int, ...], ...]:
+    below = (graph.node(edge) for edge in node.inputs)
+    return tuple(operand.shape for operand in below if leaf(graph, operand) is not None)
+
+
+def _side(graph: Graph, index: int) -> Side:
+    node = graph.nodes[index]
+    return Side(node.op, node.path, node.where, node.shape, _weights(graph, node), node.attributes)
+
+
+def _compare(
+    first: Graph, second: Graph, one: int | None, other: int | None, partner: dict[int, int]
+) -> list[Difference]:
+    if other is None or one is None:
+        kind, graph, index = ("missing", first, one) if other is None else ("extra", second, other)
+        assert index is not None
+        side = _side(graph, index)
+        detail = f"{side.op} here, nothing there" if other is None else f"nothing here, {side.op} there"
+        sides = (side, None) if other is None else (None, side)
+        return [Difference(kind, detail, *sides, ((side.path, ""),) if other is None else (("", side.path),))]
+    here, there = _side(first, one), _side(second, other)
+    places = ((here.path, there.path),)
+    if here.op in ("movement",) and here.attributes != there.attributes:
+        # A movement spells out whole shapes, so that everything upstream shows in it: only its own doing counts.
+        movements = first.nodes[one].get("movement"), second.nodes[other].get("movement")
+        if movements[0].source != movements[1].source:
+            return []
+    detail = ", ".join(
+        f"{here.op} {name} {_short(a)} here, {_short(b)} there"
+        for name, a, b in _attribute_pairs(here, there)
+    )
+    if detail:
+        return [Difference("attributes", detail, here, there, places)]
+    if here.weights != there.weights:
+        return [
+            Difference(
+                "weights", f"{here.op} with weights {_shapes(here)} here, {_shapes(there)} there", here, there, places
+            )
+        ]
+    return _compare_wiring(first, second, one, other, partner)
+
+
+def _compare_wiring(
+    first: Graph, second: Graph, one: int, other: int, partner: dict[int, int]
+) -> list[Difference]:
+    here, there = _side(first, one), _side(second, other)
+    read1 = [edge for edge in first.nodes[one].inputs if _computes(first, edge)]
+    read2 = [edge for edge in second.nodes[other].inputs if _computes(second, edge)]
+    expected = [partner.get(edge.node) for edge in read1]
+    actual: list[int | None] = [edge.node for edge in read2]
+    if here.op in COMMUTATIVE:
+        same = sorted(map(str, expected)) == sorted(map(str, actual))
+    else:
+        same = expected == actual
+    if same or None in expected:  # an operand without a partner is reported where it stands
+        return []
+    names1 = [first.nodes[edge.node].path or first.nodes[edge.node].op for edge in read1]
+    names2 = [second.nodes[edge.node].path or second.nodes[edge.node].op for edge in read2]
+    detail = f"{here.op} reads {', '.join(names1)} here, {', '.join(names2)} there"
+    return [Difference("wiring", detail, here, there, ((here.path, there.path),))]
+
+
+def _computes(graph: Graph, edge: Edge) -> bool:
+    node = graph.node(edge)
+    return node.op not in LEAVES and leaf(graph, node) is None
+
+
+def _attribute_pairs(here: Side, there: Side) -> list[tuple[str, Any, Any]]:
+    # `windows` is the size of a pooled map: it follows from the input's size and the other attributes.
+    derived = {"windows"}
+    left, right = dict(here.attributes), dict(there.attributes)
+    names = [name for name in left | right if name not in derived]
+    return [
+        (name, left.get(name), right.get(name)) for name in names if left.get(name) != right.get(name)
+    ]
+
+
+def _short(value: Any) -> str:
+    if isinstance(value, tuple) and value and all(item == value[0] for item in value):
+        return str(value[0])
+    return str(value)
+
+
+def _shapes(side: Side) -> str:
+    return " ".join("x".join(map(str, shape)) for shape in side.weights) or "none"
+
+
+def _collapse(found: list[Difference]) -> list[Difference]:
+    """One entry per cause: the same change at several places, or in several blocks of different width."""
+    groups: dict[tuple[str, str], Difference] = {}
+    for difference in found:
+        key = (difference.kind, re.sub(r"\d+", "#", difference.detail) if difference.kind in ("weights", "wiring") else difference.detail)
+        if key in groups:
+            groups[key] = replace(groups[key], places=groups[key].places + difference.places)
+        else:
+            groups[key] = difference
+    return list(groups.values())
