@@ -85,9 +85,8 @@ class Builder:
             edge = rule(self, node)
             if edge is not None:
                 return edge
-        key = (node.op, node.attributes, node.inputs, node.shapes, node.name)
-        if node.op in RANDOM:
-            key = (*key, node.origin)
+        call = node.origin if node.op in RANDOM else None
+        key = (node.op, node.attributes, node.inputs, node.shapes, node.name, call)
         known = self._known.get(key)
         if known is None:
             known = self._known[key] = Edge(len(self.nodes))
@@ -121,7 +120,9 @@ class Builder:
             replace(self.nodes[index], inputs=tuple(place[edge.node] for edge in self.nodes[index].inputs))
             for index in sorted(keep)
         )
-        return replace(self.graph, nodes=nodes, outputs=tuple((label, place[edge.node]) for label, edge in outputs), calls={})
+        return replace(
+            self.graph, nodes=nodes, outputs=tuple((label, place[edge.node]) for label, edge in outputs), calls={}
+        )
 
 
 def without(node: Node, *names: str) -> dict[str, Any]:
@@ -146,6 +147,12 @@ def copies_are_nothing(b: Builder, n: Node) -> Edge | None:
     """A copy has its source's values; one that changes the dtype is kept as a cast."""
     dtype = n.get("dtype")
     return n.inputs[0] if dtype is None else b.emit(n, "cast", n.inputs, n.shape, dtype=dtype)
+
+
+@rewrite("copy")
+def overwriting_is_the_new_value(b: Builder, n: Node) -> Edge | None:
+    """What was written over is gone, if all of it was."""
+    return n.inputs[1] if b[n.inputs[1]].shape == n.shape else None
 
 
 @rewrite("movement")
@@ -432,8 +439,7 @@ def reductions_are_over_rows(b: Builder, n: Node) -> Edge | None:
 
 @rewrite("max_pool2d_with_indices", "max_pool2d", "avg_pool2d")
 def pooling_has_full_attributes(b: Builder, n: Node) -> Edge | None:
-    """The stride defaults to the kernel; rounding up matters only where it adds a window; without padding there is
-    none to count."""
+    """The stride defaults to the kernel; rounding up matters only where it adds a window; no padding, none to count."""
     if n.get("output", 0) != 0 or n.get("windows"):
         return None
     kernel = _each(n.get("kernel_size"), 2)
@@ -443,7 +449,13 @@ def pooling_has_full_attributes(b: Builder, n: Node) -> Edge | None:
     reach = [s + 2 * p - d * (k - 1) - 1 for s, p, d, k in zip(size, padding, dilation, kernel, strict=True)]
     floor = tuple(r // s + 1 for r, s in zip(reach, stride, strict=True))
     rounded_up = floor != n.shape[-2:]
-    attributes = {"kernel_size": kernel, "stride": stride, "padding": padding, "ceil_mode": rounded_up, "windows": floor}
+    attributes = {
+        "kernel_size": kernel,
+        "stride": stride,
+        "padding": padding,
+        "ceil_mode": rounded_up,
+        "windows": floor,
+    }
     if n.op == "avg_pool2d":
         attributes["count_include_pad"] = bool(n.get("count_include_pad")) or not (any(padding) or rounded_up)
         attributes["divisor_override"] = n.get("divisor_override")
@@ -482,7 +494,7 @@ def _is_parameter(b: Builder, edge: Edge) -> bool:
 def _rows_of(rows: Movement, width: int, shape: Shape) -> Movement:
     """The movement that moves whole rows of `width` elements as `rows` moves single ones."""
     digits = tuple((size, stride * width) for size, stride in rows.digits)
-    whole = Movement((rows.source[0], width), shape, digits + ((width, 1),), rows.offset * width)
+    whole = Movement((rows.source[0], width), shape, (*digits, (width, 1)), rows.offset * width)
     return reshape(whole.source, whole.source).then(whole) or whole
 
 

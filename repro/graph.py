@@ -6,11 +6,12 @@ buffer updated shows up as the pure operation it amounts to. Nothing else in the
 
 from __future__ import annotations
 
-import os
+import hashlib
 import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from pathlib import Path
 from types import FrameType
 from typing import Any
 
@@ -34,9 +35,11 @@ RANDOM = frozenset({"bernoulli", "native_dropout", "rand", "randn", "rand_like",
 _PLACEMENT = frozenset({"device", "layout", "pin_memory", "non_blocking", "memory_format"})
 
 # Reading a value out of a tensor, which a program does to decide what to do next.
-_DATA_DEPENDENT = frozenset({"_local_scalar_dense", "is_nonzero", "nonzero", "masked_select", "equal", "unique", "_unique2"})
+_DATA_DEPENDENT = frozenset(
+    {"_local_scalar_dense", "is_nonzero", "nonzero", "masked_select", "equal", "unique", "_unique2"}
+)
 
-_INTERNAL = (os.path.dirname(torch.__file__) + os.sep, __file__)
+_INTERNAL = (str(Path(torch.__file__).parent), __file__)
 
 
 class TraceError(ReproError):
@@ -136,7 +139,10 @@ def trace(module: nn.Module, *inputs: torch.Tensor, training: bool = False) -> G
     if lazy and any(isinstance(p, nn.parameter.UninitializedParameter) for p in module.parameters()):
         raise TraceError(f"module {lazy[0]!r} is lazy: its shapes are not known; run one batch through it first")
 
-    tensors = {**dict(module.named_parameters(remove_duplicate=False)), **dict(module.named_buffers(remove_duplicate=False))}
+    tensors = {
+        **dict(module.named_parameters(remove_duplicate=False)),
+        **dict(module.named_buffers(remove_duplicate=False)),
+    }
     first: dict[int, str] = {}
     aliases = {key: first.setdefault(id(tensor), key) for key, tensor in tensors.items()}
     recorder = _Recorder()
@@ -180,11 +186,11 @@ def trace(module: nn.Module, *inputs: torch.Tensor, training: bool = False) -> G
     )
 
 
-class _Recorder(TorchDispatchMode):
+class _Recorder(TorchDispatchMode):  # type: ignore[no-untyped-call]  # torch leaves it untyped
     """Writes down every ATen operation that reaches it, and what it reads."""
 
     def __init__(self) -> None:
-        super().__init__()
+        super().__init__()  # type: ignore[no-untyped-call]
         self.nodes: list[Node] = []
         self.calls: dict[int, tuple[Any, tuple[Any, ...], dict[str, Any]]] = {}
         self.constants: dict[str, torch.Tensor] = {}
@@ -208,7 +214,9 @@ class _Recorder(TorchDispatchMode):
 
     def _constant(self, tensor: torch.Tensor) -> Edge:
         if tensor.device.type == "meta":
-            raise TraceError(f"{self._place()}: a tensor on the meta device that is no parameter, buffer or input is read")
+            raise TraceError(
+                f"{self._place()}: a tensor on the meta device that is no parameter, buffer or input is read"
+            )
         data = tensor.detach().cpu().contiguous()
         edge = self.leaf("constant", digest(data.numpy()), tensor)
         self.constants[self.nodes[edge.node].name] = data
@@ -223,8 +231,9 @@ class _Recorder(TorchDispatchMode):
         if name in _DATA_DEPENDENT:
             if known and tensors:
                 return func(*self._real(args), **self._real(kwargs))
+            what = name.lstrip("_")
             raise TraceError(
-                f"{self._place()}: the program decides by the values in a tensor ({name.lstrip('_')}), so it has no fixed graph"
+                f"{self._place()}: it decides by the values in a tensor ({what}), so it has no fixed graph"
             )
         if name == "copy_" and id(args[0]) in self._edges:
             self.updates[self.nodes[self._edges[id(args[0])].node].name] = self.edge(args[1])
@@ -265,7 +274,9 @@ class _Recorder(TorchDispatchMode):
         if sum(x.numel() for x in outputs) > 1 << 22 or name_of(func).startswith("empty"):
             return
         real = func(*self._real(args), **{**self._real(kwargs), **({"device": "cpu"} if "device" in kwargs else {})})
-        for output, value in zip(outputs, [x for x in pytree.tree_leaves(real) if isinstance(x, torch.Tensor)], strict=True):
+        for output, value in zip(
+            outputs, [x for x in pytree.tree_leaves(real) if isinstance(x, torch.Tensor)], strict=True
+        ):
             edge = self.leaf("constant", digest(value.numpy()), output)
             self.constants[self.nodes[edge.node].name] = value
             self._values[id(output)] = value
@@ -283,7 +294,11 @@ class _Recorder(TorchDispatchMode):
         return pytree.tree_map(move, tree)
 
     def _place(self) -> str:
-        return f"module {self.paths[-1]!r} ({_caller() or 'unknown line'})" if self.paths[-1] else _caller() or "the module"
+        return (
+            f"module {self.paths[-1]!r} ({_caller() or 'unknown line'})"
+            if self.paths[-1]
+            else _caller() or "the module"
+        )
 
     def explain(self, error: Exception, inputs: Sequence[torch.Tensor]) -> str:
         """One line for an exception that left the module's forward."""
@@ -307,7 +322,7 @@ class _Recorder(TorchDispatchMode):
         def enter(child: nn.Module, _: Any) -> None:
             self.paths.append(names.get(id(child), self.paths[-1]))
 
-        def leave(child: nn.Module, _: Any, __: Any) -> None:
+        def leave(_: nn.Module, __: Any, ___: Any) -> None:
             self.paths.pop()
 
         handles = [
@@ -362,8 +377,6 @@ def replay(
 
 def digest(array: numpy.ndarray[Any, Any]) -> str:
     """A name for an array's contents: equal digests mean equal shape, dtype and bits."""
-    import hashlib
-
     content = hashlib.blake2b(numpy.ascontiguousarray(array).tobytes(), digest_size=8)
     content.update(f"{array.dtype}{array.shape}".encode())
     return content.hexdigest()
@@ -420,4 +433,4 @@ def _caller() -> str:
 
 def _short(filename: str) -> str:
     """The last two parts of a file's path: enough to find it, the same on every machine."""
-    return "/".join(filename.split(os.sep)[-2:])
+    return "/".join(Path(filename).parts[-2:])

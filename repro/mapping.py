@@ -16,7 +16,7 @@ import torch
 
 from repro.canonical import COMMUTATIVE
 from repro.errors import ReproError
-from repro.graph import Edge, Graph, Node, Shape
+from repro.graph import Edge, Graph, Node
 from repro.movement import Movement
 
 MAX_CHOICES = 10_000  # symmetric operands tried before the search gives up; no network met so far needs 50
@@ -232,9 +232,7 @@ class _Search:
         return known == (before, after) or _same_map(known, (before, after))
 
 
-def _same_map(
-    one: tuple[Movement | None, Movement | None], other: tuple[Movement | None, Movement | None]
-) -> bool:
+def _same_map(one: tuple[Movement | None, Movement | None], other: tuple[Movement | None, Movement | None]) -> bool:
     """Whether two ways of reading a pair of leaves imply the same map from the first leaf to the second."""
 
     def composed(pair: tuple[Movement | None, Movement | None]) -> Movement | None:
@@ -267,10 +265,10 @@ def _add_counters(entries: dict[str, Entry], taken: set[str], source: Graph, tar
         here, mean, _ = entry.source.rpartition("running_mean")
         there, also_mean, _ = entry.target.rpartition("running_mean")
         source_key, target_key = f"{here}num_batches_tracked", f"{there}num_batches_tracked"
-        if mean and also_mean and source_key in source.state and target_key in target.state:
-            if target_key not in entries and source_key not in taken:
-                entries[target_key] = Entry(target_key, source_key, (), "the batch counter beside a mapped running mean")
-                taken.add(source_key)
+        there_are = mean and also_mean and source_key in source.state and target_key in target.state
+        if there_are and target_key not in entries and source_key not in taken:
+            entries[target_key] = Entry(target_key, source_key, (), "the batch counter beside a mapped running mean")
+            taken.add(source_key)
 
 
 def _reason(key: str, graph: Graph) -> str:
@@ -291,8 +289,3 @@ def _moved(entry: Entry, tensor: torch.Tensor) -> torch.Tensor:
 def _some(keys: set[str]) -> str:
     first, *rest = sorted(keys)
     return f"{first!r}" + (f" and {len(rest)} more" if rest else "")
-
-
-def shape_of(graph: Graph, key: str) -> Shape:
-    """The shape of a parameter or buffer."""
-    return graph.state[key]

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 Builder = TypeVar("Builder", bound="Callable[..., nn.Module]")
 
 
-class UnknownVariant(LookupError):
+class UnknownVariantError(LookupError):
     """No network of that name; the message names the closest ones."""
 
 
@@ -39,7 +39,7 @@ class Variant:
     other_size  another admissible input size, used to verify away from the documented one
     aliases     other names that mean exactly this network
     references  the implementations it is checked against, as `torchvision:NAME` or `timm:NAME`
-    differs     reference -> why it is another network at `other_size` (equality is claimed at `input_size` only)
+    differs     reference -> an input size at which it is another network, and why; equality is claimed elsewhere
     """
 
     name: str
@@ -51,7 +51,7 @@ class Variant:
     other_size: tuple[int, int, int]
     aliases: tuple[str, ...] = ()
     references: tuple[str, ...] = ()
-    differs: Mapping[str, str] = field(default_factory=dict)
+    differs: Mapping[str, tuple[tuple[int, int, int], str]] = field(default_factory=dict)
 
 
 def variant(
@@ -62,7 +62,7 @@ def variant(
     other_size: tuple[int, int, int],
     aliases: tuple[str, ...] = (),
     references: tuple[str, ...] = (),
-    differs: Mapping[str, str] | None = None,
+    differs: Mapping[str, tuple[tuple[int, int, int], str]] | None = None,
 ) -> Callable[[Builder], Builder]:
     """Mark a builder as a catalog entry; see `Variant` for the fields. Every argument must be a literal."""
     return lambda builder: builder
@@ -76,21 +76,21 @@ def catalog() -> Mapping[str, Variant]:
 def get(name: str) -> Variant:
     """The variant called `name`, or that `name` is an alias of.
 
-    Raises UnknownVariant, naming the closest names.
+    Raises UnknownVariantError, naming the closest names.
     """
     variants, aliases = _read()
     found = variants.get(aliases.get(name, name))
     if found is None:
         close = difflib.get_close_matches(name, [*variants, *aliases], n=3, cutoff=0.5)
         hint = f"closest: {', '.join(close)}" if close else "`repro list` prints them all"
-        raise UnknownVariant(f"no network is called {name!r}; {hint}")
+        raise UnknownVariantError(f"no network is called {name!r}; {hint}")
     return found
 
 
 def build(name: str, **arguments: Any) -> nn.Module:
     """Build the variant called `name`; `num_classes` and `in_channels` are passed on.
 
-    Raises UnknownVariant, and whatever the builder raises.
+    Raises UnknownVariantError, and whatever the builder raises.
     """
     found = get(name)
     network: nn.Module = getattr(importlib.import_module(found.module), found.name)(**arguments)
@@ -121,6 +121,6 @@ def _variants_in(source: str, module: str) -> Iterator[Variant]:
             continue
         for decorator in statement.decorator_list:
             if isinstance(decorator, ast.Call) and getattr(decorator.func, "id", None) == "variant":
-                literals = {keyword.arg: ast.literal_eval(keyword.value) for keyword in decorator.keywords}
+                literals = {str(keyword.arg): ast.literal_eval(keyword.value) for keyword in decorator.keywords}
                 summary = (ast.get_docstring(statement) or "").partition("\n")[0]
                 yield Variant(name=statement.name, module=module, summary=summary, **literals)

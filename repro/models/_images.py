@@ -10,7 +10,13 @@ def require_images(x: torch.Tensor, network: str, in_channels: int, smallest: in
 
     smallest, largest: the admissible heights and widths in pixels, both included; `largest` None means no bound.
     """
-    bound = f"at least {smallest}" if largest is None else f"{smallest}" if largest == smallest else f"{smallest} to {largest}"
+    bound = (
+        f"at least {smallest}"
+        if largest is None
+        else f"{smallest}"
+        if largest == smallest
+        else f"{smallest} to {largest}"
+    )
     accepted = f"{network} takes (batch, {in_channels}, height, width) with height and width {bound} pixels"
     if x.ndim != 4:
         raise ValueError(f"a {x.ndim}-dimensional input of shape {tuple(x.shape)} was given; {accepted}")

@@ -73,6 +73,9 @@ class AuxiliaryHead(nn.Module):
 class GoogLeNet(nn.Module):
     """The network of Table 1, its normalisations where Figure 3 has them, and its two auxiliary heads.
 
+    The paper prints no constants for the response normalisation: they are those of the paper that defines it (AlexNet,
+    section 3.3, k = 2). BVLC's Caffe file of this network has k = 1 and a fifth of that alpha.
+
     Input (batch, in_channels, height, width), 224x224 in the paper. In train mode the heads admit 223 to 270 pixels and
     the output is a GoogLeNetOutputs; in eval mode the last pooling averages a map of any size, so that 31 pixels and
     more are admitted, and the output is the logits (batch, num_classes).
@@ -82,7 +85,7 @@ class GoogLeNet(nn.Module):
         super().__init__()
         self.in_channels = in_channels
         self.conv1 = conv(in_channels, 64, 7, stride=2)  # 112x112
-        self.norm1 = response_norm()  # Figure 3 names it and no constants: AlexNet's, k = 2; BVLC's Caffe file: k = 1
+        self.norm1 = response_norm()
         self.conv2_reduce = conv(64, 64, 1)  # 56x56 after pooling
         self.conv2 = conv(64, 192, 3)
         self.norm2 = response_norm()

@@ -35,7 +35,8 @@ class BasicBlock(nn.Module):
     def forward(self, x: torch.Tensor) -> torch.Tensor:
         residual = self.relu(self.bn1(self.conv1(x)))
         residual = self.bn2(self.conv2(residual))
-        return self.relu(residual + self.shortcut(x))  # the second ReLU follows the addition (section 3.2)
+        x = self.relu(residual + self.shortcut(x))  # the second ReLU follows the addition (section 3.2)
+        return x
 
 
 class Bottleneck(nn.Module):
@@ -68,7 +69,8 @@ class Bottleneck(nn.Module):
         residual = self.relu(self.bn1(self.conv1(x)))
         residual = self.relu(self.bn2(self.conv2(residual)))
         residual = self.bn3(self.conv3(residual))
-        return self.relu(residual + self.shortcut(x))
+        x = self.relu(residual + self.shortcut(x))
+        return x
 
 
 class BottleneckV1_5(Bottleneck):
@@ -148,7 +150,8 @@ class ResNet(nn.Module):
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
         *_, conv5 = self.backbone(x)
-        return self.fc(self.avgpool(conv5).flatten(1))
+        x = self.fc(self.avgpool(conv5).flatten(1))
+        return x
 
 
 def he_fan_in(network: nn.Module) -> None:
@@ -169,7 +172,7 @@ def he_fan_in(network: nn.Module) -> None:
     paper="arXiv:1512.03385, Table 1, with option B shortcuts (Table 3)",
     init="he_fan_in",
     input_size=(3, 224, 224),
-    other_size=(3, 97, 129),
+    other_size=(3, 71, 97),
     aliases=("resnet18_v1_5",),
     references=("torchvision:resnet18", "timm:resnet18"),
 )
@@ -182,7 +185,7 @@ def resnet18(num_classes: int = 1000, in_channels: int = 3) -> ResNet:
     paper="arXiv:1512.03385, Table 1, with option B shortcuts (Table 3)",
     init="he_fan_in",
     input_size=(3, 224, 224),
-    other_size=(3, 97, 129),
+    other_size=(3, 71, 97),
     aliases=("resnet34_v1_5",),
     references=("torchvision:resnet34", "timm:resnet34"),
 )
@@ -195,8 +198,8 @@ def resnet34(num_classes: int = 1000, in_channels: int = 3) -> ResNet:
     paper="arXiv:1512.03385, Table 1",
     init="he_fan_in",
     input_size=(3, 224, 224),
-    other_size=(3, 97, 129),
-    references=("torchvision:resnet50+stride_in_1x1",),
+    other_size=(3, 71, 97),
+    references=("torchvision:resnet50+v1",),
 )
 def resnet50(num_classes: int = 1000, in_channels: int = 3) -> ResNet:
     """ResNet-50 as printed: the stride in the first 1x1 of a bottleneck."""
@@ -207,8 +210,8 @@ def resnet50(num_classes: int = 1000, in_channels: int = 3) -> ResNet:
     paper="arXiv:1512.03385, Table 1",
     init="he_fan_in",
     input_size=(3, 224, 224),
-    other_size=(3, 97, 129),
-    references=("torchvision:resnet101+stride_in_1x1",),
+    other_size=(3, 71, 97),
+    references=("torchvision:resnet101+v1",),
 )
 def resnet101(num_classes: int = 1000, in_channels: int = 3) -> ResNet:
     """ResNet-101 as printed: the stride in the first 1x1 of a bottleneck."""
@@ -219,8 +222,8 @@ def resnet101(num_classes: int = 1000, in_channels: int = 3) -> ResNet:
     paper="arXiv:1512.03385, Table 1",
     init="he_fan_in",
     input_size=(3, 224, 224),
-    other_size=(3, 97, 129),
-    references=("torchvision:resnet152+stride_in_1x1",),
+    other_size=(3, 71, 97),
+    references=("torchvision:resnet152+v1",),
 )
 def resnet152(num_classes: int = 1000, in_channels: int = 3) -> ResNet:
     """ResNet-152 as printed: the stride in the first 1x1 of a bottleneck."""
@@ -231,7 +234,7 @@ def resnet152(num_classes: int = 1000, in_channels: int = 3) -> ResNet:
     paper="arXiv:1512.03385, Table 1, with the stride of arXiv:1706.02677, section 5.1",
     init="he_fan_in",
     input_size=(3, 224, 224),
-    other_size=(3, 97, 129),
+    other_size=(3, 71, 97),
     references=("torchvision:resnet50", "timm:resnet50"),
 )
 def resnet50_v1_5(num_classes: int = 1000, in_channels: int = 3) -> ResNet:
@@ -243,7 +246,7 @@ def resnet50_v1_5(num_classes: int = 1000, in_channels: int = 3) -> ResNet:
     paper="arXiv:1512.03385, Table 1, with the stride of arXiv:1706.02677, section 5.1",
     init="he_fan_in",
     input_size=(3, 224, 224),
-    other_size=(3, 97, 129),
+    other_size=(3, 71, 97),
     references=("torchvision:resnet101", "timm:resnet101"),
 )
 def resnet101_v1_5(num_classes: int = 1000, in_channels: int = 3) -> ResNet:
@@ -255,7 +258,7 @@ def resnet101_v1_5(num_classes: int = 1000, in_channels: int = 3) -> ResNet:
     paper="arXiv:1512.03385, Table 1, with the stride of arXiv:1706.02677, section 5.1",
     init="he_fan_in",
     input_size=(3, 224, 224),
-    other_size=(3, 97, 129),
+    other_size=(3, 71, 97),
     references=("torchvision:resnet152", "timm:resnet152"),
 )
 def resnet152_v1_5(num_classes: int = 1000, in_channels: int = 3) -> ResNet:

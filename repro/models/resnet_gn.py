@@ -17,7 +17,7 @@ def group_norm(channels: int) -> nn.GroupNorm:
     paper="arXiv:1803.08494, section 4.1, on ResNet-50 v1.5",
     init="he_fan_in",
     input_size=(3, 224, 224),
-    other_size=(3, 97, 129),
+    other_size=(3, 71, 97),
     references=("timm:resnet50_gn",),
 )
 def resnet50_gn(num_classes: int = 1000, in_channels: int = 3) -> ResNet:
@@ -29,7 +29,7 @@ def resnet50_gn(num_classes: int = 1000, in_channels: int = 3) -> ResNet:
     paper="arXiv:1803.08494, section 4.1, on ResNet-101 v1.5",
     init="he_fan_in",
     input_size=(3, 224, 224),
-    other_size=(3, 97, 129),
+    other_size=(3, 71, 97),
 )
 def resnet101_gn(num_classes: int = 1000, in_channels: int = 3) -> ResNet:
     """ResNet-101 v1.5 with every batch normalisation replaced by group normalisation."""

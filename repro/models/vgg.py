@@ -136,6 +136,7 @@ def gaussian(network: nn.Module) -> None:
     other_size=(3, 96, 130),
     aliases=("vgg_a",),
     references=("torchvision:vgg11", "timm:vgg11"),
+    differs={"timm:vgg11": ((3, 256, 288), "timm slides the fully connected layers over a larger map, then averages")},
 )
 def vgg11(num_classes: int = 1000, in_channels: int = 3) -> VGG:
     """VGG-11, configuration A."""
@@ -161,6 +162,7 @@ def vgg11_lrn(num_classes: int = 1000, in_channels: int = 3) -> VGG:
     other_size=(3, 96, 130),
     aliases=("vgg_b",),
     references=("torchvision:vgg13", "timm:vgg13"),
+    differs={"timm:vgg13": ((3, 256, 288), "timm slides the fully connected layers over a larger map, then averages")},
 )
 def vgg13(num_classes: int = 1000, in_channels: int = 3) -> VGG:
     """VGG-13, configuration B."""
@@ -186,6 +188,7 @@ def vgg16_c(num_classes: int = 1000, in_channels: int = 3) -> VGG:
     other_size=(3, 96, 130),
     aliases=("vgg_d",),
     references=("torchvision:vgg16", "timm:vgg16"),
+    differs={"timm:vgg16": ((3, 256, 288), "timm slides the fully connected layers over a larger map, then averages")},
 )
 def vgg16(num_classes: int = 1000, in_channels: int = 3) -> VGG:
     """VGG-16, configuration D."""
@@ -199,6 +202,7 @@ def vgg16(num_classes: int = 1000, in_channels: int = 3) -> VGG:
     other_size=(3, 96, 130),
     aliases=("vgg_e",),
     references=("torchvision:vgg19", "timm:vgg19"),
+    differs={"timm:vgg19": ((3, 256, 288), "timm slides the fully connected layers over a larger map, then averages")},
 )
 def vgg19(num_classes: int = 1000, in_channels: int = 3) -> VGG:
     """VGG-19, configuration E."""
@@ -211,6 +215,9 @@ def vgg19(num_classes: int = 1000, in_channels: int = 3) -> VGG:
     input_size=(3, 224, 224),
     other_size=(3, 96, 130),
     references=("torchvision:vgg11_bn", "timm:vgg11_bn"),
+    differs={
+        "timm:vgg11_bn": ((3, 256, 288), "timm slides the fully connected layers over a larger map, then averages")
+    },
 )
 def vgg11_bn(num_classes: int = 1000, in_channels: int = 3) -> VGG:
     """VGG-11 with batch normalisation."""
@@ -223,6 +230,9 @@ def vgg11_bn(num_classes: int = 1000, in_channels: int = 3) -> VGG:
     input_size=(3, 224, 224),
     other_size=(3, 96, 130),
     references=("torchvision:vgg13_bn", "timm:vgg13_bn"),
+    differs={
+        "timm:vgg13_bn": ((3, 256, 288), "timm slides the fully connected layers over a larger map, then averages")
+    },
 )
 def vgg13_bn(num_classes: int = 1000, in_channels: int = 3) -> VGG:
     """VGG-13 with batch normalisation."""
@@ -235,6 +245,9 @@ def vgg13_bn(num_classes: int = 1000, in_channels: int = 3) -> VGG:
     input_size=(3, 224, 224),
     other_size=(3, 96, 130),
     references=("torchvision:vgg16_bn", "timm:vgg16_bn"),
+    differs={
+        "timm:vgg16_bn": ((3, 256, 288), "timm slides the fully connected layers over a larger map, then averages")
+    },
 )
 def vgg16_bn(num_classes: int = 1000, in_channels: int = 3) -> VGG:
     """VGG-16 with batch normalisation."""
@@ -247,6 +260,9 @@ def vgg16_bn(num_classes: int = 1000, in_channels: int = 3) -> VGG:
     input_size=(3, 224, 224),
     other_size=(3, 96, 130),
     references=("torchvision:vgg19_bn", "timm:vgg19_bn"),
+    differs={
+        "timm:vgg19_bn": ((3, 256, 288), "timm slides the fully connected layers over a larger map, then averages")
+    },
 )
 def vgg19_bn(num_classes: int = 1000, in_channels: int = 3) -> VGG:
     """VGG-19 with batch normalisation."""

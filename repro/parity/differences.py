@@ -69,7 +69,7 @@ def _tell(first: Graph, second: Graph, pairs: list[tuple[int | None, int | None]
 
 
 def _dataflow(graph: Graph) -> list[int]:
-    """The computing nodes, each after what it reads, in an order that depends on the function and not on the program."""
+    """The computing nodes, each after what it reads, in an order set by the function, not by the program."""
     depth: list[int] = []
     for node in graph.nodes:
         depth.append(1 + max((depth[edge.node] for edge in node.inputs), default=0))
@@ -137,22 +137,23 @@ def _compare(
     first: Graph, second: Graph, one: int | None, other: int | None, partner: dict[int, int]
 ) -> list[Difference]:
     if other is None or one is None:
-        kind, graph, index = ("missing", first, one) if other is None else ("extra", second, other)
-        assert index is not None
-        side = _side(graph, index)
-        detail = f"{side.op} here, nothing there" if other is None else f"nothing here, {side.op} there"
-        sides = (side, None) if other is None else (None, side)
-        return [Difference(kind, detail, *sides, ((side.path, ""),) if other is None else (("", side.path),))]
+        found = []
+        if one is not None:
+            here = _side(first, one)
+            found.append(Difference("missing", f"{here.op} here, nothing there", here, None, ((here.path, ""),)))
+        if other is not None:
+            there = _side(second, other)
+            found.append(Difference("extra", f"nothing here, {there.op} there", None, there, (("", there.path),)))
+        return found
     here, there = _side(first, one), _side(second, other)
     places = ((here.path, there.path),)
-    if here.op in ("movement",) and here.attributes != there.attributes:
+    if here.op == "movement" and here.attributes != there.attributes:
         # A movement spells out whole shapes, so that everything upstream shows in it: only its own doing counts.
         movements = first.nodes[one].get("movement"), second.nodes[other].get("movement")
         if movements[0].source != movements[1].source:
             return []
     detail = ", ".join(
-        f"{here.op} {name} {_short(a)} here, {_short(b)} there"
-        for name, a, b in _attribute_pairs(here, there)
+        f"{here.op} {name} {_short(a)} here, {_short(b)} there" for name, a, b in _attribute_pairs(here, there)
     )
     if detail:
         return [Difference("attributes", detail, here, there, places)]
@@ -165,19 +166,15 @@ def _compare(
     return _compare_wiring(first, second, one, other, partner)
 
 
-def _compare_wiring(
-    first: Graph, second: Graph, one: int, other: int, partner: dict[int, int]
-) -> list[Difference]:
+def _compare_wiring(first: Graph, second: Graph, one: int, other: int, partner: dict[int, int]) -> list[Difference]:
     here, there = _side(first, one), _side(second, other)
     read1 = [edge for edge in first.nodes[one].inputs if _computes(first, edge)]
     read2 = [edge for edge in second.nodes[other].inputs if _computes(second, edge)]
     expected = [partner.get(edge.node) for edge in read1]
     actual: list[int | None] = [edge.node for edge in read2]
     if here.op in COMMUTATIVE:
-        same = sorted(map(str, expected)) == sorted(map(str, actual))
-    else:
-        same = expected == actual
-    if same or None in expected:  # an operand without a partner is reported where it stands
+        expected, actual = sorted(expected, key=str), sorted(actual, key=str)
+    if expected == actual or None in expected:  # an operand without a partner is reported where it stands
         return []
     names1 = [first.nodes[edge.node].path or first.nodes[edge.node].op for edge in read1]
     names2 = [second.nodes[edge.node].path or second.nodes[edge.node].op for edge in read2]
@@ -195,9 +192,7 @@ def _attribute_pairs(here: Side, there: Side) -> list[tuple[str, Any, Any]]:
     derived = {"windows"}
     left, right = dict(here.attributes), dict(there.attributes)
     names = [name for name in left | right if name not in derived]
-    return [
-        (name, left.get(name), right.get(name)) for name in names if left.get(name) != right.get(name)
-    ]
+    return [(name, left.get(name), right.get(name)) for name in names if left.get(name) != right.get(name)]
 
 
 def _short(value: Any) -> str:
@@ -214,7 +209,10 @@ def _collapse(found: list[Difference]) -> list[Difference]:
     """One entry per cause: the same change at several places, or in several blocks of different width."""
     groups: dict[tuple[str, str], Difference] = {}
     for difference in found:
-        key = (difference.kind, re.sub(r"\d+", "#", difference.detail) if difference.kind in ("weights", "wiring") else difference.detail)
+        key = (
+            difference.kind,
+            re.sub(r"\d+", "#", difference.detail) if difference.kind in ("weights", "wiring") else difference.detail,
+        )
         if key in groups:
             groups[key] = replace(groups[key], places=groups[key].places + difference.places)
         else:

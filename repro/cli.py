@@ -1,0 +1,276 @@
+"""The command line: one short function per verb. Exit 0 clean, 1 findings, 2 usage or internal error.
+
+Results go to stdout, progress and errors to stderr. torch is imported by the verbs that need it, never before.
+"""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+import shutil
+import sys
+import time
+from collections.abc import Callable, Iterator, Sequence
+from itertools import groupby
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import repro
+from repro import models
+from repro.errors import ReproError
+from repro.result import Result, exit_code
+
+if TYPE_CHECKING:
+    from repro.parity.network import Stopwatch
+
+_STARTED = time.perf_counter()
+
+# Left at its default, verify takes one measured comparison per network from the same closed-form numbers every time.
+_SEED = 0
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run one command and return its exit code; `arguments` default to the process's own."""
+    parser = _parser()
+    options = parser.parse_args(arguments)
+    try:
+        code: int = options.run(options)
+        return code
+    except (ReproError, models.UnknownVariantError) as error:
+        if options.debug:
+            raise
+        print(f"repro: error: {error}", file=sys.stderr)
+        return 2
+    except BrokenPipeError:  # the reader of a pipe, such as head, has seen enough
+        sys.stderr.close()
+        return 2
+    except KeyboardInterrupt:
+        print("repro: interrupted", file=sys.stderr)
+        return 2
+    except Exception as error:
+        if options.debug:
+            raise
+        print(f"repro: internal error: {type(error).__name__}: {error}; --debug shows the traceback", file=sys.stderr)
+        return 2
+
+
+def _parser() -> argparse.ArgumentParser:
+    common = argparse.ArgumentParser(add_help=False)
+    common.add_argument("--format", choices=("text", "json"), default="text", help="how to print (default: text)")
+    common.add_argument("--debug", action="store_true", help="show the traceback of an error")
+    parser = argparse.ArgumentParser(
+        prog="repro",
+        description="Prove that a CNN implementation is what it says it is.",
+        epilog="exit status: 0 clean, 1 findings, 2 error",
+    )
+    parser.add_argument("--version", action="version", version=f"repro {repro.__version__}")
+    verbs = parser.add_subparsers(required=True, metavar="COMMAND")
+
+    verb = verbs.add_parser("list", parents=[common], help="the networks of the catalog")
+    verb.set_defaults(run=_list)
+
+    verb = verbs.add_parser("show", parents=[common], help="one network's layer table")
+    verb.add_argument("name", metavar="NAME")
+    verb.add_argument("--input-size", type=_size, metavar="CxHxW", help="default: the size the network was made for")
+    verb.set_defaults(run=_show)
+
+    verb = verbs.add_parser("verify", parents=[common], help="check networks of the catalog against their references")
+    verb.add_argument("names", metavar="NAME", nargs="*", help="default: all of them")
+    verb.add_argument(
+        "--seed", type=int, default=_SEED, help="of the closed-form weights and inputs (default: %(default)s)"
+    )
+    verb.add_argument("--timing", action="store_true", help="print the cost beside that of bare model executions")
+    verb.set_defaults(run=_verify)
+
+    verb = verbs.add_parser(
+        "compare",
+        parents=[common],
+        help="any network against any other",
+        description="Compare two networks. Each is torchvision:NAME, timm:NAME, repro:NAME or package.module:callable.",
+    )
+    verb.add_argument("first", metavar="A")
+    verb.add_argument("second", metavar="B")
+    verb.add_argument(
+        "--input-size",
+        type=_size,
+        metavar="CxHxW",
+        action="append",
+        default=[],
+        help="may be repeated; 3x224x224 or 224",
+    )
+    verb.add_argument(
+        "--weights", type=Path, metavar="FILE", help="a state_dict of A to compare with, not closed-form weights"
+    )
+    verb.add_argument(
+        "--seed", type=int, default=_SEED, help="of the closed-form weights and inputs (default: %(default)s)"
+    )
+    verb.set_defaults(run=_compare)
+    return parser
+
+
+def _size(text: str) -> tuple[int, int, int]:
+    parts = text.lower().replace(",", "x").split("x")
+    if not all(part.isdigit() and int(part) > 0 for part in parts) or len(parts) not in (1, 3):
+        raise argparse.ArgumentTypeError(
+            f"{text!r} is no input size; expected CxHxW such as 3x224x224, or one side such as 224"
+        )
+    numbers = [int(part) for part in parts]
+    return (3, numbers[0], numbers[0]) if len(numbers) == 1 else (numbers[0], numbers[1], numbers[2])
+
+
+def _list(options: argparse.Namespace) -> int:
+    variants = models.catalog().values()
+    if options.format == "json":
+        from dataclasses import asdict
+
+        from repro.render import json
+
+        print(json.document(networks=[asdict(variant) for variant in variants]))
+        return 0
+    width = shutil.get_terminal_size().columns if sys.stdout.isatty() else 10_000
+    for module, family in groupby(variants, key=lambda variant: variant.module):
+        print(f"{module.rpartition('.')[2]}:")
+        for variant in family:
+            size = "x".join(map(str, variant.input_size))
+            line = f"  {variant.name:<22} {size:<10} {variant.summary}"
+            print(line if len(line) <= width else line[: width - 1] + "…")
+    return 0
+
+
+def _show(options: argparse.Namespace) -> int:
+    from repro.layers import layers, parameter_count
+    from repro.parity.network import Network, Stopwatch
+    from repro.references import resolve
+
+    variant = models.get(options.name)
+    size = options.input_size or variant.input_size
+    graph = Network.of(resolve(f"repro:{variant.name}"), size, Stopwatch()).graph(size, batch=1)
+    table = layers(graph)
+    parameters, multiply_adds = parameter_count(graph), sum(layer.multiply_adds for layer in table)
+    if options.format == "json":
+        from dataclasses import asdict
+
+        from repro.render import json
+
+        rows = [asdict(layer) for layer in table]
+        totals = {"parameters": parameters, "multiply_adds": multiply_adds}
+        print(json.document(network=asdict(variant), input_size=size, layers=rows, totals=totals))
+        return 0
+    print(f"{variant.name}: {variant.summary}\n{variant.paper}; initialisation {variant.init}")
+    if variant.aliases:
+        print(f"also called {', '.join(variant.aliases)}")
+    print(f"\n{'layer':<31} {'operation':<16} {'output':>11} {'params':>10} {'madds':>5} {'rf':>4}")
+    for layer in table:
+        output = "x".join(map(str, layer.output)) or "1"
+        madds = _short(layer.multiply_adds) if layer.multiply_adds else ""
+        count = f"{layer.parameters:,}" if layer.parameters else ""
+        field = max(layer.receptive_field)
+        print(f"{layer.path[-31:]:<31} {layer.kind[:16]:<16} {output:>11} {count:>10} {madds:>5} {field:>4}".rstrip())
+    print(
+        f"\n{parameters:,} parameters, {multiply_adds:,} multiply-adds for one {'x'.join(map(str, size))} image\n"
+        f"madds are those of convolutions and matrix products; rf is the receptive field's\nlonger side in pixels"
+    )
+    return 0
+
+
+def _verify(options: argparse.Namespace) -> int:
+    named = {models.get(name).name for name in options.names}
+    chosen = [variant for variant in models.catalog().values() if not named or variant.name in named]
+    from repro.parity.network import Stopwatch
+    from repro.parity.verify import verify
+
+    stopwatch = Stopwatch()
+    results: list[Result] = []
+    text = options.format == "text"
+    total = sum(max(len(variant.references), 1) for variant in chosen)
+    with _progress("verifying", total) as advance:
+        if text:
+            from repro.render import text as rendering
+
+            print(rendering.HEADER)
+        for variant in chosen:
+            pairs = groupby(verify(variant, stopwatch, options.seed), key=lambda result: result.reference)
+            for reference, group in pairs:
+                found = list(group)
+                results += found
+                advance(f"{variant.name} {reference}")
+                if text:
+                    print(rendering.row(found), *rendering.details(found), sep="\n", flush=True)
+    timing = _timing(stopwatch)
+    if text:
+        print(f"\n{rendering.LEGEND}\n\n{rendering.total(results)}")
+        if options.timing:
+            print(
+                f"whole run {timing['seconds']:.1f} s, {timing['ratio']:.2f} times the "
+                f"{timing['bare_model_seconds']:.1f} s of bare model executions in it;\n"
+                f"peak memory {timing['peak_memory_gb']:.2f} GB"
+            )
+    else:
+        from repro.render import json
+
+        print(json.report(results, {"timing": timing} if options.timing else None))
+    return exit_code(results)
+
+
+def _compare(options: argparse.Namespace) -> int:
+    from repro.parity.network import Stopwatch
+    from repro.parity.verify import compare
+
+    with contextlib.redirect_stdout(sys.stderr):  # the user's code may print
+        results = list(
+            compare(options.first, options.second, options.input_size, Stopwatch(), options.seed, options.weights)
+        )
+    if options.format == "json":
+        from repro.render import json
+
+        print(json.report(results))
+    else:
+        from repro.render import text as rendering
+
+        print(f"{options.first} against {options.second}")
+        print(*rendering.verdicts(results), sep="\n")
+    return exit_code(results)
+
+
+def _timing(stopwatch: Stopwatch) -> dict[str, float]:
+    import resource
+
+    unit = 1 if sys.platform == "darwin" else 1024  # ru_maxrss is in bytes there and in kibibytes elsewhere
+    seconds = time.perf_counter() - _STARTED
+    return {
+        "seconds": seconds,
+        "bare_model_seconds": stopwatch.seconds,
+        "ratio": seconds / stopwatch.seconds if stopwatch.seconds else float("nan"),
+        "peak_memory_gb": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit / 1e9,
+    }
+
+
+@contextlib.contextmanager
+def _progress(title: str, total: int) -> Iterator[Callable[[str], Any]]:
+    """A progress bar on stderr if that is a terminal; what is called with each finished item."""
+    if not sys.stderr.isatty():
+        yield lambda _: None
+        return
+    from rich.console import Console
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+
+    columns = (
+        TextColumn(title),
+        BarColumn(20),
+        MofNCompleteColumn(),
+        TimeElapsedColumn(),
+        TextColumn("{task.description}"),
+    )
+    bar = Progress(*columns, console=Console(stderr=True), transient=True, redirect_stdout=sys.stdout.isatty())
+    with bar:
+        task = bar.add_task("", total=total)
+        yield lambda description: bar.update(task, advance=1, description=description)
+
+
+def _short(number: int) -> str:
+    """A count in at most five characters: 118M, 3.86G."""
+    for unit, size in (("G", 1e9), ("M", 1e6), ("K", 1e3)):
+        if number >= size:
+            value = number / size
+            return f"{value:.0f}{unit}" if value >= 99.5 else f"{value:.3g}{unit}"
+    return str(number)

@@ -1,0 +1,164 @@
+"""The layer table of a network, read off its graph: shapes, parameters, multiply-adds, receptive fields."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+from repro.graph import LEAVES, Edge, Graph, Node, Shape
+
+_MOVES = frozenset(
+    "view _unsafe_view reshape expand permute transpose t squeeze unsqueeze select slice unbind split split_with_sizes"
+    " chunk clone alias detach lift_fresh".split()
+)
+_WINDOWED = frozenset({"convolution", "max_pool2d_with_indices", "avg_pool2d", "avg_pool3d"})
+_NAMES = {
+    "convolution": "conv",
+    "addmm": "linear",
+    "mm": "linear",
+    "native_batch_norm": "batch_norm",
+    "_native_batch_norm_legit_no_training": "batch_norm",
+    "native_group_norm": "group_norm",
+    "native_layer_norm": "layer_norm",
+    "max_pool2d_with_indices": "max_pool",
+    "avg_pool2d": "avg_pool",
+    "_adaptive_avg_pool2d": "avg_pool to",
+}
+
+
+@dataclass(frozen=True)
+class Layer:
+    """One operation.
+
+    kind             what it is, with kernel, stride and groups where it has them: `conv 3x3/2 g32`
+    output           its shape without the batch
+    parameters       elements of the parameters that it is the first to read
+    multiply_adds    of convolutions and matrix products, for one image; 0 for everything else
+    receptive_field  (height, width) in pixels of the input that can reach one output element, None before any window
+    """
+
+    path: str
+    kind: str
+    output: Shape
+    parameters: int
+    multiply_adds: int
+    receptive_field: tuple[int, int]
+
+
+@dataclass(frozen=True)
+class _Field:
+    """Receptive field, distance between neighbours, and map size, per spatial dimension."""
+
+    size: tuple[int, ...] = (1, 1)
+    jump: tuple[int, ...] = (1, 1)
+    extent: tuple[int, ...] = (1, 1)
+
+
+def layers(graph: Graph) -> list[Layer]:
+    """One row per operation, in execution order; views and copies are left out.
+
+    graph: traced, not canonical, with one input of shape (batch, channels, height, width).
+    """
+    fields: dict[int, _Field] = {}
+    counted: set[str] = set()
+    rows: list[Layer] = []
+    live = _live(graph)
+    for index, node in enumerate(graph.nodes):
+        fields[index] = _field(graph, node, fields)
+        if node.op in LEAVES or node.op in _MOVES or index not in live:
+            continue
+        new = {leaf.name: leaf.shape for leaf in _parameters(graph, node) if leaf.name not in counted}
+        counted.update(new)
+        rows.append(
+            Layer(
+                path=node.path,
+                kind=_kind(graph, node),
+                output=node.shape[1:],
+                parameters=sum(map(math.prod, new.values())),
+                multiply_adds=multiply_adds(graph, node) // max(graph.input_shapes[0][0], 1),
+                receptive_field=(fields[index].size[0], fields[index].size[1]),
+            )
+        )
+    return rows
+
+
+def parameter_count(graph: Graph) -> int:
+    """Elements of all parameters, read or not, shared ones once."""
+    leaves = (node for node in graph.nodes if node.op == "parameter")
+    return sum(math.prod(node.shape) for node in leaves)
+
+
+def multiply_adds(graph: Graph, node: Node) -> int:
+    """Multiply-adds of one operation over the whole batch: convolutions and matrix products, biases not counted."""
+    if node.op == "convolution":
+        weight = graph.shape(node.inputs[1])
+        return math.prod(graph.shape(node.inputs[0]) if node.get("transposed") else node.shape) * math.prod(weight[1:])
+    if node.op in ("addmm", "mm", "bmm", "baddbmm"):
+        inner = graph.shape(node.inputs[-1])[-2]
+        return math.prod(node.shape) * inner
+    return 0
+
+
+def _live(graph: Graph) -> set[int]:
+    found: set[int] = set()
+    pending = [edge.node for _, edge in graph.outputs]
+    while pending:
+        index = pending.pop()
+        if index not in found:
+            found.add(index)
+            pending.extend(edge.node for edge in graph.nodes[index].inputs)
+    return found
+
+
+def _parameters(graph: Graph, node: Node) -> list[Node]:
+    found = []
+    for edge in node.inputs:
+        below = graph.node(edge)
+        while below.op in _MOVES and below.inputs:
+            below = graph.node(below.inputs[0])
+        if below.op == "parameter":
+            found.append(below)
+    return found
+
+
+def _window(graph: Graph, node: Node) -> tuple[tuple[int, ...], tuple[int, ...], tuple[int, ...]]:
+    """Kernel, stride and dilation in the two last dimensions."""
+    kernel = graph.shape(node.inputs[1])[2:] if node.op == "convolution" else node.get("kernel_size")
+    stride = node.get("stride") or kernel
+    return tuple(kernel)[-2:], tuple(stride)[-2:], tuple(node.get("dilation") or (1, 1))[-2:]
+
+
+def _field(graph: Graph, node: Node, fields: dict[int, _Field]) -> _Field:
+    before = [fields[edge.node] for edge in node.inputs if _is_map(graph, edge)]
+    if not before:
+        return _Field(extent=node.shape[-2:] if len(node.shape) == 4 else (1, 1)) if node.shapes else _Field()
+    widest = max(before, key=lambda field: field.size)
+    if node.op in _WINDOWED and len(node.shape) == 4:
+        kernel, stride, dilation = _window(graph, node)
+        size = tuple(s + (k - 1) * d * j for s, k, d, j in zip(widest.size, kernel, dilation, widest.jump, strict=True))
+        jump = tuple(j * s for j, s in zip(widest.jump, stride, strict=True))
+        return _Field(size, jump, node.shape[-2:])
+    if len(node.shape) != 4 or node.op in ("mean", "_adaptive_avg_pool2d"):
+        # A mean, or a matrix product over a flattened map, sees all of the map at once; so does what follows.
+        if node.op in _MOVES:
+            return widest
+        size = tuple(s + (e - 1) * j for s, e, j in zip(widest.size, widest.extent, widest.jump, strict=True))
+        return _Field(size, widest.jump, node.shape[-2:] if len(node.shape) == 4 else (1, 1))
+    return _Field(widest.size, widest.jump, node.shape[-2:])
+
+
+def _is_map(graph: Graph, edge: Edge) -> bool:
+    return graph.node(edge).op not in ("parameter", "buffer", "constant")
+
+
+def _kind(graph: Graph, node: Node) -> str:
+    name = _NAMES.get(node.op, node.op.lstrip("_"))
+    if node.op in _WINDOWED and len(node.shape) == 4:
+        kernel, stride, dilation = _window(graph, node)
+        name += f" {'x'.join(map(str, kernel))}"
+        name += f"/{stride[0]}" if set(stride) != {1} else ""
+        name += f" d{dilation[0]}" if set(dilation) != {1} else ""
+        name += f" g{node.get('groups')}" if node.get("groups", 1) != 1 else ""
+    elif node.op == "_adaptive_avg_pool2d":
+        name += f" {'x'.join(map(str, node.shape[-2:]))}"
+    return name

@@ -1,0 +1,198 @@
+"""How to obtain a network by its specification: one of ours, a reference implementation, or the user's own callable.
+
+repro:NAME              a variant of the catalog
+torchvision:NAME        torchvision.models.NAME without weights
+timm:NAME               timm.create_model(NAME)
+torchvision:NAME+v1     the same with the stride of each bottleneck moved from its 3x3 to its first 1x1
+package.module:callable the user's, called without arguments
+"""
+
+from __future__ import annotations
+
+import contextlib
+import difflib
+import importlib
+import inspect
+import sys
+import warnings
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import nn
+
+from repro import models
+from repro.errors import ReproError
+
+Size = tuple[int, ...]
+
+
+@dataclass(frozen=True)
+class Source:
+    """Where a module comes from.
+
+    build       makes it anew, with its own initial values
+    on_meta     whether `build` may be tried on the meta device first (never with a user's callable: it runs once)
+    input_size  (channels, height, width) it was made for, where that is known
+    note        what was changed in it, "" for nothing
+    """
+
+    spec: str
+    build: Callable[[], nn.Module]
+    on_meta: bool = True
+    input_size: Size | None = None
+    note: str = ""
+
+    def module(self, with_values: bool = True) -> nn.Module:
+        """The module in eval mode; without values its tensors may be on the meta device, which costs no time.
+
+        Raises ReproError if it cannot be built.
+        """
+        with _quiet():
+            if self.on_meta and not with_values:
+                with contextlib.suppress(NotImplementedError, RuntimeError), torch.device("meta"):
+                    return self.build().eval()
+            try:
+                return self.build().eval()
+            except ReproError:
+                raise
+            except Exception as error:
+                what = str(error).strip().partition("\n")[0]
+                raise ReproError(f"{self.spec}: building it raised {type(error).__name__}: {what}") from error
+
+
+def resolve(spec: str) -> Source:
+    """The source of `spec`; see the module's docstring for the forms.
+
+    Raises ReproError for a form, library, module or name that is not there.
+    """
+    library, colon, name = spec.partition(":")
+    if not colon or not library or not name:
+        forms = "torchvision:NAME, timm:NAME, repro:NAME or package.module:callable"
+        raise ReproError(f"{spec!r} names no network; expected {forms}")
+    match library:
+        case "repro":
+            return _ours(spec, name)
+        case "torchvision":
+            return _torchvision(spec, name)
+        case "timm":
+            return _timm(spec, name)
+    return _callable(spec, library, name)
+
+
+def _ours(spec: str, name: str) -> Source:
+    variant = models.get(name)
+    return Source(spec, lambda: models.build(name), input_size=variant.input_size)
+
+
+def _torchvision(spec: str, name: str) -> Source:
+    torchvision_models = _library("torchvision").models
+    name, _, amendment = name.partition("+")
+    known = torchvision_models.list_models(module=torchvision_models)
+    _require_known(spec, name, known)
+    if amendment not in ("", "v1"):
+        raise ReproError(f"{spec!r}: the amendment {amendment!r} is unknown; the only one is +v1")
+    # Without this two of them draw their weights by a slow sampler and warn about it.
+    slow = {"init_weights": False} if name in ("googlenet", "inception_v3") else {}
+    side = 299 if name == "inception_v3" else 224  # the sizes of their published evaluation
+
+    def build() -> nn.Module:
+        network: nn.Module = torchvision_models.get_model(name, weights=None, **slow)
+        if amendment:
+            _move_strides(spec, network)
+        return network
+
+    note = "torchvision's network with each bottleneck's stride moved to its first 1x1" if amendment else ""
+    return Source(spec, build, input_size=(3, side, side), note=note)
+
+
+def _move_strides(spec: str, network: nn.Module) -> None:
+    bottlenecks = [block for block in network.modules() if type(block).__name__ == "Bottleneck"]
+    if not bottlenecks:
+        raise ReproError(f"{spec!r}: +v1 moves the stride of bottlenecks, and this network has none")
+    for block in bottlenecks:
+        first, second = block.get_submodule("conv1"), block.get_submodule("conv2")
+        if not isinstance(first, nn.Conv2d) or not isinstance(second, nn.Conv2d):
+            raise ReproError(f"{spec!r}: its bottlenecks have no conv1 and conv2; repro/references.py is out of date")
+        first.stride, second.stride = second.stride, first.stride
+
+
+def _timm(spec: str, name: str) -> Source:
+    timm = _library("timm")
+    _require_known(spec, name, timm.list_models())
+    size = timm.get_pretrained_cfg(name).input_size if timm.is_model_pretrained(name) else (3, 224, 224)
+    return Source(spec, lambda: timm.create_model(name, pretrained=False), input_size=tuple(size))
+
+
+def _callable(spec: str, module_name: str, name: str) -> Source:
+    here = str(Path.cwd())
+    if here not in sys.path:
+        sys.path.insert(0, here)  # as `python -m` has it, so that a script beside the user is found
+    try:
+        with _quiet():
+            module = importlib.import_module(module_name)
+    except Exception as error:
+        raise ReproError(f"{spec!r}: importing {module_name} raised {type(error).__name__}: {error}") from error
+    found = module
+    for part in name.split("."):
+        if not hasattr(found, part):
+            close = difflib.get_close_matches(part, dir(found), n=3)
+            raise ReproError(
+                f"{spec!r}: {module_name} has no {part!r}" + (f"; closest: {', '.join(close)}" if close else "")
+            )
+        found = getattr(found, part)
+    target: Any = found
+    if not callable(target):
+        raise ReproError(
+            f"{spec!r} is a {type(target).__name__}; expected something to call that returns a torch.nn.Module"
+        )
+    if isinstance(target, nn.Module):
+        raise ReproError(f"{spec!r} is a module already; expected something to call that returns one")
+    with contextlib.suppress(ValueError):  # some builtins have no signature
+        missing = [
+            parameter.name
+            for parameter in inspect.signature(target).parameters.values()
+            if parameter.default is parameter.empty
+            and parameter.kind not in (parameter.VAR_POSITIONAL, parameter.VAR_KEYWORD)
+        ]
+        if missing:
+            raise ReproError(
+                f"{spec!r} needs the arguments {', '.join(missing)}; expected a callable without required arguments "
+                f"(wrap it: `def network(): return {name}(...)`)"
+            )
+
+    def build() -> nn.Module:
+        made = target()
+        if not isinstance(made, nn.Module):
+            raise ReproError(f"{spec!r} returned a {type(made).__name__}; expected a torch.nn.Module")
+        return made
+
+    return Source(spec, build, on_meta=False)
+
+
+def _library(name: str) -> Any:
+    try:
+        with _quiet():
+            return importlib.import_module(name)
+    except Exception as error:  # a mismatched torchvision raises RuntimeError at import, not ImportError
+        raise ReproError(
+            f"{name} cannot be imported ({type(error).__name__}: {error}); "
+            f"install the release that goes with torch {torch.__version__}"
+        ) from error
+
+
+def _require_known(spec: str, name: str, known: Iterable[str]) -> None:
+    known = list(known)
+    if name not in known:
+        close = difflib.get_close_matches(name, known, n=3)
+        raise ReproError(f"{spec!r}: no such network in it" + (f"; closest: {', '.join(close)}" if close else ""))
+
+
+@contextlib.contextmanager
+def _quiet() -> Iterator[None]:
+    """Keep what foreign code prints out of our output, and its warnings about itself out of sight."""
+    with contextlib.redirect_stdout(sys.stderr), warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        yield
