@@ -59,7 +59,7 @@ def test_output_sizes() -> None:
     sizes: dict[str, tuple[int, ...]] = {}
 
     def record(name: str) -> None:
-        hook = lambda module, inputs, output: sizes.__setitem__(name, tuple(output.shape[1:]))
+        hook = lambda _module, _inputs, output: sizes.__setitem__(name, tuple(output.shape[1:]))
         net.get_submodule(name).register_forward_hook(hook)
 
     for name in OUTPUTS:
@@ -85,7 +85,7 @@ def test_parameters_and_multiply_adds() -> None:
     for module in net.modules():
         if isinstance(module, nn.Conv2d | nn.Linear):
             module.register_forward_hook(
-                lambda layer, inputs, output: counts.append(layer.weight.numel() * output[0, 0].numel())
+                lambda layer, _inputs, output: counts.append(layer.weight.numel() * output[0, 0].numel())
             )
     net(images(1, 3, 299, 299))
     assert sum(counts) == 13_155_794_016
@@ -133,7 +133,7 @@ def test_admissible_sizes(net: InceptionResNetV2, monkeypatch: pytest.MonkeyPatc
     for size in ((74, 99), (99, 74)):
         with pytest.raises(ValueError, match=f"{size[0]}x{size[1]} image.*at least 75"):
             net(images(1, 3, *size))
-    monkeypatch.setattr(inception_resnet_v2_module, "require_images", lambda *arguments, **bounds: None)
+    monkeypatch.setattr(inception_resnet_v2_module, "require_images", lambda *_, **__: None)
     for size in ((74, 99), (99, 74)):
         with pytest.raises(RuntimeError):  # the bound is that of the arithmetic
             net(images(1, 3, *size))

@@ -46,7 +46,7 @@ def test_input_sizes_of_table_1() -> None:
     sizes: dict[str, tuple[int, ...]] = {}
 
     def record(name: str) -> None:
-        hook = lambda module, inputs: sizes.__setitem__(name, tuple(inputs[0].shape[1:]))
+        hook = lambda _module, inputs: sizes.__setitem__(name, tuple(inputs[0].shape[1:]))
         net.get_submodule(name).register_forward_pre_hook(hook)
 
     for name in INPUTS:
@@ -69,7 +69,7 @@ def test_multiply_adds_of_the_released_network() -> None:
     for module in net.modules():
         if isinstance(module, nn.Conv2d | nn.Linear):
             module.register_forward_hook(
-                lambda layer, inputs, output: counts.append(layer.weight.numel() * output[0, 0].numel())
+                lambda layer, _inputs, output: counts.append(layer.weight.numel() * output[0, 0].numel())
             )
     net(images(1, 3, 299, 299))
     assert sum(counts) == 5_713_216_096
@@ -113,7 +113,7 @@ def test_admissible_sizes(training: bool, smallest: int, monkeypatch: pytest.Mon
     for size in outside:
         with pytest.raises(ValueError, match=f"{size[0]}x{size[1]} image.*at least {smallest}"):
             net(images(2, 3, *size))
-    monkeypatch.setattr(inception_v3_module, "require_images", lambda *arguments, **bounds: None)
+    monkeypatch.setattr(inception_v3_module, "require_images", lambda *_, **__: None)
     for size in outside:
         with pytest.raises(RuntimeError):  # the bound is that of the arithmetic
             net(images(2, 3, *size))
@@ -135,4 +135,5 @@ def test_truncated_normal() -> None:
             std = special.get(module, 0.1)
             assert module.weight.std().item() == pytest.approx(CUT_AT_TWO * std, rel=0.06)
             assert 1.9 * std < module.weight.abs().max().item() <= 2 * std * (1 + 1e-6)
-    assert not net.fc.bias.any() and not net.aux.fc.bias.any()
+    assert not net.fc.bias.any()
+    assert not net.aux.fc.bias.any()

@@ -58,7 +58,7 @@ def test_output_sizes_of_figures_3_and_9() -> None:
     sizes: dict[str, tuple[int, ...]] = {}
 
     def record(name: str) -> None:
-        hook = lambda module, inputs, output: sizes.__setitem__(name, tuple(output.shape[1:]))
+        hook = lambda _module, _inputs, output: sizes.__setitem__(name, tuple(output.shape[1:]))
         net.get_submodule(name).register_forward_hook(hook)
 
     for name in OUTPUTS:
@@ -84,7 +84,7 @@ def test_parameters_and_multiply_adds() -> None:
     for module in net.modules():
         if isinstance(module, nn.Conv2d | nn.Linear):
             module.register_forward_hook(
-                lambda layer, inputs, output: counts.append(layer.weight.numel() * output[0, 0].numel())
+                lambda layer, _inputs, output: counts.append(layer.weight.numel() * output[0, 0].numel())
             )
     net(images(1, 3, 299, 299))
     assert sum(counts) == 12_253_974_624
@@ -109,7 +109,7 @@ def test_admissible_sizes(net: InceptionV4, monkeypatch: pytest.MonkeyPatch) -> 
     for size in ((74, 99), (99, 74)):
         with pytest.raises(ValueError, match=f"{size[0]}x{size[1]} image.*at least 75"):
             net(images(1, 3, *size))
-    monkeypatch.setattr(inception_v4_module, "require_images", lambda *arguments, **bounds: None)
+    monkeypatch.setattr(inception_v4_module, "require_images", lambda *_, **__: None)
     for size in ((74, 99), (99, 74)):
         with pytest.raises(RuntimeError):  # the bound is that of the arithmetic
             net(images(1, 3, *size))

@@ -1,0 +1,44 @@
+"""What can be run here; `nox -l` lists it."""
+
+from __future__ import annotations
+
+import nox
+
+nox.needs_version = ">=2024.10.9"
+nox.options.default_venv_backend = "uv|virtualenv"
+nox.options.sessions = ["lint", "tests"]
+nox.options.reuse_venv = "yes"
+
+CONSTRAINTS = ("-c", "constraints.txt")  # one set of versions known to work together
+GROUPS = nox.project.load_toml("pyproject.toml")["dependency-groups"]
+TEST, LINT = GROUPS["test"], [item for item in GROUPS["lint"] if isinstance(item, str)]
+
+
+@nox.session
+def tests(session: nox.Session) -> None:
+    """The test suite, in parallel; arguments after -- go to pytest."""
+    session.install(*CONSTRAINTS, ".", *TEST)
+    session.run("pytest", "-n", "auto", *session.posargs)
+
+
+@nox.session
+def lint(session: nox.Session) -> None:
+    """Formatting, lint rules and types."""
+    session.install(*CONSTRAINTS, ".", *TEST, *LINT)
+    session.run("ruff", "format", "--check", ".")
+    session.run("ruff", "check", ".")
+    session.run("mypy")
+
+
+@nox.session
+def verify(session: nox.Session) -> None:
+    """Every network of the catalog against its references, on what a user would get: the installed package."""
+    session.install(*CONSTRAINTS, ".")
+    session.run("repro", "verify", "--timing", *session.posargs)
+
+
+@nox.session(default=False)
+def minimums(session: nox.Session) -> None:
+    """The test suite on the lowest versions that pyproject.toml admits (needs uv)."""
+    session.install("--resolution", "lowest-direct", ".", *TEST)
+    session.run("pytest", "-n", "auto", *session.posargs)

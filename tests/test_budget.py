@@ -1,0 +1,279 @@
+"""The budget: what passes, what fails, and what is said about it."""
+
+from __future__ import annotations
+
+import json
+import math
+
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from repro.budget import FACTOR, FLOAT64_LIMIT, Verdict, agree, judge
+
+# Differences below are multiples of this: exact in float32 beside numbers up to 1000, and far above one unit there.
+TICK = 2.0**-10
+
+outputs = st.lists(st.floats(-1e3, 1e3, width=32), min_size=2, max_size=20).filter(lambda x: max(x) - min(x) > 1)
+
+
+def ramp(*shape: int) -> torch.Tensor:
+    """Whole numbers from -8 upwards, float64: exact in every precision used here."""
+    return torch.arange(-8, math.prod(shape) - 8, dtype=torch.float64).reshape(shape)
+
+
+def with_errors(truth: torch.Tensor, *, reference: float, actual: float) -> tuple[torch.Tensor, torch.Tensor]:
+    """float32 results that are `reference` and `actual` ticks away from the truth everywhere."""
+    return (truth + actual * TICK).float(), (truth + reference * TICK).float()
+
+
+# --- what passes -------------------------------------------------------------------------------------------------
+
+
+@settings(deadline=None, max_examples=50)
+@given(values=outputs)
+def test_equal_results_pass(values: list[float]) -> None:
+    truth = torch.tensor(values, dtype=torch.float64)
+    for verdict in (agree(truth, truth), judge(truth.float(), truth.float(), truth)):
+        assert verdict.passed, verdict
+        assert verdict.ratio == verdict.max_actual == verdict.rms_actual == 0
+        assert verdict.problem == ""
+
+
+@settings(deadline=None, max_examples=50)
+@given(values=outputs, error=st.floats(0, 0.5))
+def test_a_result_as_far_from_the_truth_as_the_reference_passes(values: list[float], error: float) -> None:
+    truth = torch.tensor(values, dtype=torch.float64)
+    verdict = judge((truth - error).float(), (truth + error).float(), truth)
+    assert verdict.passed, verdict
+
+
+# --- what fails --------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("bad", [math.nan, math.inf, -math.inf])
+@pytest.mark.parametrize("side", ["the result", "the reference", "the float64 truth"])
+def test_nan_and_infinity_fail_on_any_side_and_the_side_is_named(side: str, bad: float) -> None:
+    tensors = {"the result": ramp(4, 5).float(), "the reference": ramp(4, 5).float(), "the float64 truth": ramp(4, 5)}
+    tensors[side][2, 3] = bad
+    verdict = judge(tensors["the result"], tensors["the reference"], tensors["the float64 truth"])
+    assert not verdict.passed
+    assert verdict.problem == f"{side} holds NaN or infinity"
+
+
+@pytest.mark.parametrize("bad", [math.nan, math.inf])
+def test_nan_at_the_same_place_of_both_sides_fails(bad: float) -> None:
+    truth = ramp(4, 5)
+    truth[1, 1] = bad
+    assert not agree(truth, truth).passed
+    assert not judge(truth.float(), truth.float(), truth).passed
+
+
+def test_the_index_of_a_nan_is_told() -> None:
+    actual = ramp(4, 5).float()
+    actual[2, 3] = math.nan
+    verdict = judge(actual, ramp(4, 5).float(), ramp(4, 5))
+    assert verdict.index == (2, 3)
+    assert math.isnan(verdict.actual)
+    assert verdict.truth == ramp(4, 5)[2, 3]
+
+
+@pytest.mark.parametrize("value", [0.0, 1.0, -1e-30, 1e6])
+def test_constant_outputs_prove_nothing(value: float) -> None:
+    constant = torch.full((3, 4), value, dtype=torch.float64)
+    for verdict in (agree(constant, constant), judge(constant.float(), constant.float(), constant)):
+        assert not verdict.passed
+        assert verdict.problem == f"every element is about {abs(value):.3g}: a comparison of constants proves nothing"
+
+
+def test_nearly_constant_outputs_prove_nothing() -> None:
+    nearly = 1 + 1e-8 * ramp(20)
+    assert "a comparison of constants" in agree(nearly, nearly).problem
+    assert agree(1 + 1e-4 * ramp(20), 1 + 1e-4 * ramp(20)).passed, "the check can pass"
+
+
+def test_other_shapes_fail_even_where_they_broadcast() -> None:
+    truth = ramp(3, 4)
+    for shape in ((4,), (1, 3, 4), (12,), (4, 3)):
+        actual = ramp(math.prod(shape)).reshape(shape)
+        verdict = agree(actual, truth)
+        assert not verdict.passed
+        assert verdict.problem == f"shape {shape}, the reference's is (3, 4)"
+    assert not judge(truth.float(), truth.float()[0], truth).passed
+
+
+def test_an_output_without_elements_fails() -> None:
+    nothing = torch.empty(3, 0, dtype=torch.float64)
+    assert not agree(nothing, nothing).passed
+    assert agree(nothing, nothing).problem
+
+
+def test_integer_outputs_are_judged() -> None:
+    truth = torch.tensor([3, 1, 2])
+    assert judge(truth, truth, truth).passed
+    assert not judge(torch.tensor([3, 2, 2]), truth, truth).passed
+
+
+@settings(deadline=None, max_examples=50)
+@given(values=outputs)
+def test_a_permutation_of_the_values_fails(values: list[float]) -> None:
+    swapped = list(values)
+    low, high = values.index(min(values)), values.index(max(values))
+    swapped[low], swapped[high] = values[high], values[low]
+    truth, actual = (torch.tensor(x, dtype=torch.float64) for x in (values, swapped))
+    assert not agree(actual, truth).passed
+    assert not judge(actual.float(), truth.float(), truth).passed
+
+
+def test_equal_means_and_deviations_are_not_enough() -> None:
+    truth = torch.tensor([-5.0, 5.0], dtype=torch.float64)
+    for values in ([1.0, -1.0], [5.0, -5.0]):
+        actual = torch.tensor(values, dtype=torch.float64)
+        assert not agree(actual, truth).passed
+        assert not judge(actual.float(), truth.float(), truth).passed
+
+
+def test_one_element_of_two_million_fails() -> None:
+    truth = torch.linspace(-1, 1, 2_000_000, dtype=torch.float64).reshape(2, 1000, 1000)
+    actual = truth.clone()
+    actual[1, 234, 567] += 1e-6
+    reference = truth.float()
+    verdict = judge(actual.float(), reference, truth)
+    assert not verdict.passed
+    assert verdict.index == (1, 234, 567)
+    assert not agree(actual, truth).passed
+    assert judge(reference.clone(), reference, truth).passed, "the check can pass"
+
+
+@settings(deadline=None, max_examples=50)
+@given(data=st.data(), values=outputs)
+def test_any_one_element_off_fails_and_is_the_one_told(data: st.DataObject, values: list[float]) -> None:
+    truth = torch.tensor(values, dtype=torch.float64)
+    index = data.draw(st.integers(0, len(values) - 1), label="index")
+    actual = truth.clone()
+    actual[index] += 0.125
+    for verdict in (agree(actual, truth), judge(actual.float(), truth.float(), truth)):
+        assert not verdict.passed, verdict
+        assert verdict.index == (index,)
+
+
+# --- where the line is -------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("sign", [1, -1])
+def test_an_error_of_factor_times_the_references_passes_and_one_just_above_fails(sign: int) -> None:
+    truth = ramp(5, 7)
+    actual, reference = with_errors(truth, reference=1, actual=sign * FACTOR)
+    verdict = judge(actual, reference, truth)
+    assert verdict.passed
+    assert verdict.ratio == pytest.approx(FACTOR)
+    actual, reference = with_errors(truth, reference=1, actual=sign * (FACTOR + 2.0**-6))
+    assert not judge(actual, reference, truth).passed
+
+
+def test_the_factor_can_be_stated() -> None:
+    truth = ramp(5, 7)
+    actual, reference = with_errors(truth, reference=1, actual=2)
+    assert judge(actual, reference, truth, factor=2).passed
+    assert not judge(actual, reference, truth, factor=1.99).passed
+
+
+def test_a_small_error_everywhere_is_not_excused_by_one_large_error_of_the_reference() -> None:
+    truth = ramp(10_000)
+    reference = truth.clone()
+    reference[17] += 1
+    actual = truth + 0.5
+    verdict = judge(actual.float(), reference.float(), truth)
+    assert verdict.max_actual < verdict.max_reference
+    assert not verdict.passed, "by the RMS: 0.5 against 0.01"
+
+
+def test_one_large_error_is_not_excused_by_small_errors_of_the_reference() -> None:
+    truth = ramp(10_000)
+    reference = truth + 0.5
+    actual = truth.clone()
+    actual[17] += 3
+    verdict = judge(actual.float(), reference.float(), truth)
+    assert verdict.rms_actual < verdict.rms_reference
+    assert not verdict.passed, "by the maximum: 3 against 0.5"
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16, torch.float16])
+def test_where_the_reference_is_exact_one_unit_of_the_largest_value_stands_in(dtype: torch.dtype) -> None:
+    truth = ramp(17)  # the largest value is 8
+    unit = torch.finfo(dtype).eps * 8
+    for ulps, passes in ((FACTOR, True), (FACTOR + 1, False)):
+        actual = truth.clone()
+        actual[-1] -= ulps * unit
+        verdict = judge(actual.to(dtype), truth.to(dtype), truth)
+        assert verdict.ratio == pytest.approx(ulps)
+        assert verdict.passed is passes
+
+
+@pytest.mark.parametrize("sign", [1, -1])
+@pytest.mark.parametrize(("share", "passes"), [(0.99, True), (1.01, False)])
+def test_the_float64_limit_is_a_share_of_the_spread(sign: int, share: float, passes: bool) -> None:
+    truth = torch.tensor([-1.0, 1.0, -1.0, 1.0], dtype=torch.float64)  # its spread is 1
+    for scale in (1.0, 1e-20, 1e20):
+        actual = truth.clone()
+        actual[2] += sign * share * FLOAT64_LIMIT
+        verdict = agree(actual * scale, truth * scale)
+        assert verdict.passed is passes, scale
+        assert verdict.ratio == pytest.approx(share, rel=1e-4)
+
+
+@settings(deadline=None, max_examples=50)
+@given(values=outputs, exponent=st.integers(-30, 30))
+def test_a_verdict_does_not_depend_on_the_scale(values: list[float], exponent: int) -> None:
+    truth = torch.tensor(values, dtype=torch.float64)
+    actual = truth + 3e-11 * torch.arange(len(values))
+    scale = 2.0**exponent
+    assert agree(actual * scale, truth * scale).ratio == agree(actual, truth).ratio
+
+
+# --- what is told ------------------------------------------------------------------------------------------------
+
+
+def test_the_place_and_the_three_values_are_told() -> None:
+    truth = ramp(3, 4, 5)
+    actual, reference = with_errors(truth, reference=1, actual=0)
+    actual[2, 1, 3] -= 7
+    verdict = judge(actual, reference, truth)
+    assert verdict.index == (2, 1, 3)
+    here = float(truth[2, 1, 3])
+    assert (verdict.actual, verdict.reference, verdict.truth) == (here - 7, here + TICK, here)
+
+
+def test_errors_are_in_units_of_the_spread() -> None:
+    truth = torch.tensor([-3.0, 3.0, -3.0, 3.0], dtype=torch.float64)
+    actual, reference = with_errors(truth, reference=3, actual=-6)
+    verdict = judge(actual, reference, truth)
+    assert verdict.spread == 3
+    assert verdict.max_reference == verdict.rms_reference == TICK
+    assert verdict.max_actual == verdict.rms_actual == verdict.ratio * TICK == 2 * TICK
+
+
+def test_a_single_element_is_judged_by_its_size() -> None:
+    truth = torch.tensor([[5.0]], dtype=torch.float64)
+    assert agree(truth, truth).passed
+    assert not agree(truth + 1e-9, truth).passed
+    actual, reference = with_errors(truth, reference=1, actual=5)
+    verdict = judge(actual, reference, truth)
+    assert not verdict.passed
+    assert verdict.index == (0, 0)
+    assert verdict.spread == 5
+    assert agree(truth[0, 0], truth[0, 0]).index == ()
+    assert "proves nothing" in agree(0 * truth, 0 * truth).problem
+
+
+def verdicts() -> list[Verdict]:
+    truth = ramp(3, 4)
+    return [agree(truth, truth), agree(truth, truth[0]), agree(truth + 1, truth), agree(0 * truth, 0 * truth)]
+
+
+@pytest.mark.parametrize("verdict", verdicts(), ids=lambda verdict: verdict.problem or f"passed {verdict.passed}")
+def test_the_evidence_is_json(verdict: Verdict) -> None:
+    evidence = verdict.evidence()
+    assert str(json.loads(json.dumps(evidence))) == str(evidence)  # as text, in which NaN equals NaN
+    assert evidence.keys() == vars(verdict).keys()

@@ -1,0 +1,292 @@
+"""Obtaining networks: what each form gives, and what is said of a form that gives nothing."""
+
+from __future__ import annotations
+
+import importlib
+import re
+import sys
+import warnings
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+import torch
+from torch import nn
+
+from repro.errors import ReproError
+from repro.models import UnknownVariantError
+from repro.references import resolve
+
+NETS = """
+import sys
+import warnings
+
+import torch
+from torch import nn
+
+print("printed by the import")
+warnings.warn("warned by the import")
+calls = []
+instance = nn.ReLU()
+number = 7
+
+
+class Net(nn.Module):
+    def __init__(self, width=3):
+        super().__init__()
+        self.conv = nn.Conv2d(3, width, 1)
+        self.dropout = nn.Dropout()
+
+    def forward(self, x):
+        return self.conv(x)
+
+
+class Namespace:
+    wide = staticmethod(lambda: Net(5))
+
+
+def loud():
+    print("printed by the callable")
+    warnings.warn("warned by the callable")
+    calls.append("loud")
+    return Net()
+
+
+def needs(width, depth, activation="relu"):
+    return Net(width)
+
+
+def none():
+    return None
+
+
+def raising():
+    raise RuntimeError("no luck\\nsecond line")
+
+
+def variadic(*args, **kwargs):
+    return Net()
+"""
+
+Write = Callable[..., str]
+
+
+@pytest.fixture
+def write(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Write:
+    """Writes a module into the current directory, an empty one; returns its name, which no other test has."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(sys, "path", [entry for entry in sys.path if entry != str(tmp_path)])
+    name = "nets_" + re.sub(r"\W", "_", tmp_path.name)
+    monkeypatch.setitem(sys.modules, name, sys)  # so that what the test imports is forgotten again
+    monkeypatch.delitem(sys.modules, name)
+
+    def write(text: str = NETS) -> str:
+        (tmp_path / f"{name}.py").write_text(text, encoding="utf-8")
+        importlib.invalidate_caches()
+        return name
+
+    return write
+
+
+def error(spec: str) -> str:
+    """The message of the error that obtaining `spec` raises."""
+    with pytest.raises(ReproError) as caught:
+        resolve(spec).module()
+    return str(caught.value)
+
+
+# --- the forms ---------------------------------------------------------------------------------------------------
+
+
+def test_a_name_of_ours_gives_the_variant() -> None:
+    source = resolve("repro:lenet5_28")
+    assert source.input_size == (1, 28, 28)
+    assert type(source.module()).__name__ == "LeNet5On28"
+    assert not source.module().training
+
+
+def test_a_network_can_be_had_without_values() -> None:
+    source = resolve("torchvision:resnet18")
+    assert {parameter.device.type for parameter in source.module(with_values=False).parameters()} == {"meta"}
+    assert {parameter.device.type for parameter in source.module().parameters()} == {"cpu"}
+
+
+@pytest.mark.parametrize(
+    ("spec", "size"),
+    [
+        ("torchvision:resnet18", (3, 224, 224)),
+        ("torchvision:inception_v3", (3, 299, 299)),
+        ("timm:resnet18", (3, 224, 224)),
+        ("timm:inception_v3", (3, 299, 299)),
+    ],
+)
+def test_the_libraries_networks_know_the_size_they_were_made_for(spec: str, size: tuple[int, ...]) -> None:
+    assert resolve(spec).input_size == size
+
+
+@pytest.mark.parametrize("name", ["Net", "loud", "variadic", "Namespace.wide"])
+def test_a_callable_beside_the_user_is_found(write: Write, name: str) -> None:
+    source = resolve(f"{write()}:{name}")
+    module = source.module()
+    assert type(module).__name__ == "Net"
+    assert not module.training
+    assert source.input_size is None
+
+
+def test_a_callable_is_looked_for_in_the_directory_of_the_moment(
+    write: Write, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    name = write()
+    (tmp_path / "elsewhere").mkdir()
+    monkeypatch.chdir(tmp_path / "elsewhere")
+    assert f"importing {name} raised ModuleNotFoundError" in error(f"{name}:Net")
+
+
+def test_a_callable_is_called_once_and_never_on_the_meta_device(write: Write) -> None:
+    name = write()
+    module = resolve(f"{name}:loud").module(with_values=False)
+    assert {parameter.device.type for parameter in module.parameters()} == {"cpu"}
+    assert sys.modules[name].calls == ["loud"]
+
+
+def test_what_foreign_code_prints_stays_off_stdout_and_its_warnings_out_of_sight(
+    write: Write, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with warnings.catch_warnings(record=True) as seen:
+        resolve(f"{write()}:loud").module()
+    out, err = capsys.readouterr()
+    assert out == ""
+    assert err == "printed by the import\nprinted by the callable\n"
+    assert not seen
+
+
+# --- what is refused ---------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("spec", ["", "resnet18", ":", "torchvision:", ":resnet18", "timm"])
+def test_what_is_no_form_is_refused_with_the_forms(spec: str) -> None:
+    assert error(spec) == (
+        f"{spec!r} names no network; expected torchvision:NAME, timm:NAME, repro:NAME or package.module:callable"
+    )
+
+
+@pytest.mark.parametrize(
+    ("spec", "closest"), [("torchvision:resnet5", "resnet50"), ("timm:resnet5", "resnet50"), ("timm:vgg61", "vgg16")]
+)
+def test_an_unknown_name_is_answered_with_the_closest(spec: str, closest: str) -> None:
+    message = error(spec)
+    assert message.startswith(f"{spec!r}: no such network in it; closest: ")
+    assert closest in message
+
+
+def test_a_name_close_to_nothing_is_answered_without_suggestions() -> None:
+    assert error("torchvision:@@@@") == "'torchvision:@@@@': no such network in it"
+
+
+def test_an_unknown_name_of_ours_is_answered_with_the_closest() -> None:
+    with pytest.raises(UnknownVariantError, match=r"no network is called 'resnet5'; closest: .*resnet50"):
+        resolve("repro:resnet5")
+
+
+def test_detection_networks_are_not_among_torchvisions() -> None:
+    assert "no such network in it" in error("torchvision:fasterrcnn_resnet50_fpn")
+
+
+def test_an_unknown_module_is_named() -> None:
+    message = error("torchvsion:resnet18")
+    assert message == (
+        "'torchvsion:resnet18': importing torchvsion raised ModuleNotFoundError: No module named 'torchvsion'"
+    )
+
+
+def test_a_library_that_cannot_be_imported_is_named_with_the_remedy(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "timm", None)  # what Python itself does to forbid an import
+    assert re.fullmatch(
+        r"timm cannot be imported \(ModuleNotFoundError: .*\); install the release that goes with torch \S+",
+        error("timm:resnet18"),
+    )
+
+
+@pytest.mark.parametrize(
+    ("name", "message"),
+    [
+        ("lod", "{module} has no 'lod'; closest: loud"),
+        ("Namespace.narrow", "{module} has no 'narrow'"),
+        ("number", "is a int; expected something to call that returns a torch.nn.Module"),
+        ("instance", "is a module already; expected something to call that returns one"),
+        ("needs", "needs the arguments width, depth; expected a callable without required arguments (wrap it: `def"),
+        ("none", "returned a NoneType; expected a torch.nn.Module"),
+        ("raising", "building it raised RuntimeError: no luck"),
+    ],
+)
+def test_a_callable_that_gives_no_module_is_refused_with_the_reason(write: Write, name: str, message: str) -> None:
+    module = write()
+    told = error(f"{module}:{name}")
+    assert f"{module}:{name}" in told
+    assert message.format(module=module) in told
+    assert "\n" not in told
+
+
+def test_a_module_that_fails_to_import_is_told_in_one_line(write: Write) -> None:
+    name = write("raise ValueError('first line\\nsecond line')")
+    told = error(f"{name}:Net")
+    assert f"importing {name} raised ValueError: first line" in told
+    assert "\n" not in told
+
+
+@pytest.mark.parametrize("text", ["import sys\nsys.exit(0)", "import sys\ndef Net(): sys.exit(0)"])
+def test_foreign_code_that_exits_is_an_error_and_ends_nothing(write: Write, text: str) -> None:
+    assert "SystemExit" in error(f"{write(text)}:Net")
+
+
+# --- amendments --------------------------------------------------------------------------------------------------
+
+
+def strides(spec: str) -> dict[str, tuple[int, ...]]:
+    modules = resolve(spec).module(with_values=False).named_modules()
+    return {name: tuple(module.stride) for name, module in modules if isinstance(module, nn.Conv2d)}
+
+
+def test_v1_moves_the_strides_of_bottlenecks_and_nothing_else() -> None:
+    before, after = strides("torchvision:resnet50"), strides("torchvision:resnet50+v1")
+    moved = {name: (before[name], after[name]) for name in before if before[name] != after[name]}
+    first, second = ((1, 1), (2, 2)), ((2, 2), (1, 1))
+    assert moved == {
+        **{f"layer{stage}.0.conv1": first for stage in (2, 3, 4)},
+        **{f"layer{stage}.0.conv2": second for stage in (2, 3, 4)},
+    }
+
+
+def test_v1_leaves_every_tensor_and_the_output_shape_alone() -> None:
+    plain, amended = (resolve(f"torchvision:resnet50{x}").module(with_values=False) for x in ("", "+v1"))
+    shapes = [{key: value.shape for key, value in net.state_dict().items()} for net in (plain, amended)]
+    assert shapes[0] == shapes[1]
+    assert amended(torch.empty(1, 3, 71, 97, device="meta")).shape == (1, 1000)
+
+
+def test_an_amended_network_says_so() -> None:
+    assert resolve("torchvision:resnet50").note == ""
+    assert resolve("torchvision:resnet50+v1").note == (
+        "torchvision's network with each bottleneck's stride moved to its first 1x1"
+    )
+
+
+@pytest.mark.parametrize("amendment", ["v2", "V1", "v1+v1"])
+def test_an_unknown_amendment_is_refused(amendment: str) -> None:
+    assert error(f"torchvision:resnet50+{amendment}") == (
+        f"'torchvision:resnet50+{amendment}': the amendment {amendment!r} is unknown; the only one is +v1"
+    )
+
+
+@pytest.mark.parametrize("with_values", [True, False])
+@pytest.mark.parametrize("name", ["resnet18", "alexnet"])
+def test_v1_of_a_network_without_bottlenecks_is_refused(name: str, with_values: bool) -> None:
+    source = resolve(f"torchvision:{name}+v1")
+    with pytest.raises(ReproError, match=r"\+v1 moves the stride of bottlenecks, and this network has none"):
+        source.module(with_values)
+
+
+def test_our_networks_and_timms_have_no_amendments() -> None:
+    assert "no such network in it" in error("timm:resnet50+v1")
+    with pytest.raises(UnknownVariantError):
+        resolve("repro:resnet50+v1")
