@@ -7,6 +7,7 @@ buffer updated shows up as the pure operation it amounts to. Nothing else in the
 from __future__ import annotations
 
 import hashlib
+import os
 import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -39,7 +40,7 @@ _DATA_DEPENDENT = frozenset(
     {"_local_scalar_dense", "is_nonzero", "nonzero", "masked_select", "equal", "unique", "_unique2"}
 )
 
-_INTERNAL = (str(Path(torch.__file__).parent), __file__)
+_INTERNAL = (f"{Path(torch.__file__).parent}{os.sep}", __file__)
 
 
 class TraceError(ReproError):

@@ -7,7 +7,7 @@ import math
 
 import pytest
 import torch
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from repro.budget import FACTOR, FLOAT64_LIMIT, Verdict, agree, judge
@@ -31,7 +31,6 @@ def with_errors(truth: torch.Tensor, *, reference: float, actual: float) -> tupl
 # --- what passes -------------------------------------------------------------------------------------------------
 
 
-@settings(deadline=None, max_examples=50)
 @given(values=outputs)
 def test_equal_results_pass(values: list[float]) -> None:
     truth = torch.tensor(values, dtype=torch.float64)
@@ -41,7 +40,6 @@ def test_equal_results_pass(values: list[float]) -> None:
         assert verdict.problem == ""
 
 
-@settings(deadline=None, max_examples=50)
 @given(values=outputs, error=st.floats(0, 0.5))
 def test_a_result_as_far_from_the_truth_as_the_reference_passes(values: list[float], error: float) -> None:
     truth = torch.tensor(values, dtype=torch.float64)
@@ -115,7 +113,6 @@ def test_integer_outputs_are_judged() -> None:
     assert not judge(torch.tensor([3, 2, 2]), truth, truth).passed
 
 
-@settings(deadline=None, max_examples=50)
 @given(values=outputs)
 def test_a_permutation_of_the_values_fails(values: list[float]) -> None:
     swapped = list(values)
@@ -146,7 +143,6 @@ def test_one_element_of_two_million_fails() -> None:
     assert judge(reference.clone(), reference, truth).passed, "the check can pass"
 
 
-@settings(deadline=None, max_examples=50)
 @given(data=st.data(), values=outputs)
 def test_any_one_element_off_fails_and_is_the_one_told(data: st.DataObject, values: list[float]) -> None:
     truth = torch.tensor(values, dtype=torch.float64)
@@ -223,7 +219,6 @@ def test_the_float64_limit_is_a_share_of_the_spread(sign: int, share: float, pas
         assert verdict.ratio == pytest.approx(share, rel=1e-4)
 
 
-@settings(deadline=None, max_examples=50)
 @given(values=outputs, exponent=st.integers(-30, 30))
 def test_a_verdict_does_not_depend_on_the_scale(values: list[float], exponent: int) -> None:
     truth = torch.tensor(values, dtype=torch.float64)

@@ -9,7 +9,7 @@ from collections.abc import Mapping
 import numpy
 import pytest
 import torch
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from torch import nn
 from torch.nn import functional as F
@@ -52,7 +52,6 @@ def test_the_values_are_pinned() -> None:
     assert hashlib.sha256(values.tobytes()).hexdigest() == BITS_OF_100_003
 
 
-@settings(deadline=None, max_examples=30)
 @given(key=keys, count=st.integers(0, 200))
 def test_the_values_are_those_of_splitmix_seeded_by_the_keys_hash(key: str, count: int) -> None:
     seed = int.from_bytes(hashlib.blake2b(key.encode(), digest_size=8).digest(), "little")
@@ -60,7 +59,6 @@ def test_the_values_are_those_of_splitmix_seeded_by_the_keys_hash(key: str, coun
     assert fill.uniform(key, (count,)).tolist() == [(half >> 8) / 2**24 for half in halves[:count]]
 
 
-@settings(deadline=None, max_examples=30)
 @given(key=keys, count=st.integers(0, 5 * fill._CHUNK))
 def test_a_shorter_tensor_is_a_prefix_of_a_longer_one(key: str, count: int) -> None:
     longest = fill.uniform(key, (5 * fill._CHUNK,))
@@ -101,7 +99,6 @@ def test_the_shape_only_folds_the_flat_values() -> None:
 # --- uniform: the distribution -----------------------------------------------------------------------------------
 
 
-@settings(deadline=None, max_examples=30)
 @given(key=keys, low=st.floats(-10, 9), width=st.floats(0.1, 5))
 def test_values_lie_within_the_bounds(key: str, low: float, width: float) -> None:
     low, high = float(numpy.float32(low)), float(numpy.float32(low + width))

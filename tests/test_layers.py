@@ -275,7 +275,8 @@ def test_a_mean_over_channels_sees_no_further() -> None:
 
 def grown(layers: list[tuple[int, int]]) -> list[int]:
     """The receptive field after each (kernel, stride): kernel - 1 steps more, of the product of the strides so far."""
-    sizes, jump = [], 1
+    sizes: list[int] = []
+    jump = 1
     for kernel, stride in layers:
         sizes.append((sizes[-1] if sizes else 1) + (kernel - 1) * jump)
         jump *= stride
@@ -285,7 +286,7 @@ def grown(layers: list[tuple[int, int]]) -> list[int]:
 def test_vgg16_sees_212_pixels_after_its_last_pooling_and_404_after_fc6() -> None:
     blocks = [(2, 64), (2, 128), (3, 256), (3, 512), (3, 512)]
     expected = grown([layer for repeats, _ in blocks for layer in [(3, 1)] * repeats + [(2, 2)]])
-    assert expected[-1] == 212  # Araujo, Norris, Sim, "Computing Receptive Fields of CNNs", distill.pub 2019, Table 1
+    assert expected[-1] == 212  # as Araujo, Norris, Sim list it, distill.pub, November 2019
     rows = layers(traced("vgg16")[1])
     spatial = [row.receptive_field[0] for row in rows if row.kind.startswith(("conv", "max_pool"))]
     assert spatial == expected
@@ -303,7 +304,7 @@ def test_resnet50s_stages_see_what_arithmetic_says(name: str, last: int) -> None
     for repeats, stride in ((3, 1), (4, 2), (6, 2), (3, 2)):
         chain += [layer for index in range(repeats) for layer in block(stride if index == 0 else 1)]
         stages.append(grown(chain)[-1])
-    assert stages[-1] == last  # 483 for the paper's placement, in the table of Araujo, Norris, Sim (distill.pub 2019)
+    assert stages[-1] == last
     rows = {row.path: row for row in layers(traced(name)[1])}
     ends = [f"backbone.conv{stage + 2}_x.{repeats - 1}.bn3" for stage, repeats in enumerate((3, 4, 6, 3))]
     assert [rows[end].receptive_field for end in ends] == [(size, size) for size in stages]

@@ -94,10 +94,9 @@ class Pair:
 
     def _unequal(self, reference: Network, size: Size, matchings: list[Matching]) -> Result:
         found = differences(self.subject.canonical(size), reference.canonical(size))
-        before = "".join(f"equal for {shape_text(s)}, but " for s in self.plan.sizes[: len(matchings)])
+        before = "".join(f"equal for {shape_text((BATCH, *s))}, but " for s in self.plan.sizes[: len(matchings)])
         first = str(found[0]) if found else "the same operations read shared tensors differently"
-        more = f"; {len(found) - 1} more" if len(found) > 1 else ""
-        message = f"{before}different for {shape_text((BATCH, *size))}: {first}{more}"
+        message = f"{before}different for {shape_text((BATCH, *size))}: {first}"
         evidence = {"input": [BATCH, *size], "differences": _evidence(found)}
         return self._result("structure", reference, Outcome.FAIL, message, evidence)
 
@@ -233,6 +232,7 @@ def _evidence(found: Sequence[Difference]) -> list[dict[str, Any]]:
 
     return [
         {
+            "text": str(difference),
             "kind": difference.kind,
             "detail": difference.detail,
             "subject": side(difference.first),

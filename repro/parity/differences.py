@@ -25,9 +25,8 @@ class Side:
     attributes: tuple[tuple[str, Any], ...]
 
     def __str__(self) -> str:
-        place = f" in {self.path}" if self.path else ""
         line = f" ({self.where})" if self.where else ""
-        return f"{self.op}{place}{line}"
+        return f"{self.path or 'the root module'}{line}"
 
 
 @dataclass(frozen=True)
@@ -46,9 +45,10 @@ class Difference:
     places: tuple[tuple[str, str], ...]
 
     def __str__(self) -> str:
-        sides = [f"{side}" for side in (self.first, self.second) if side is not None]
-        again = f"; {len(self.places)} places" if len(self.places) > 1 else ""
-        return f"{self.detail}: {' against '.join(sides)}{again}"
+        sides = [f"{name} {side}" for name, side in (("here", self.first), ("there", self.second)) if side is not None]
+        more = len(self.places) - 1
+        again = f"; and at {more} more place{'s' if more > 1 else ''}" if more > 0 else ""
+        return "; ".join((self.detail, ", ".join(sides))) + again
 
 
 def differences(first: Graph, second: Graph) -> list[Difference]:
@@ -130,7 +130,7 @@ def _weights(graph: Graph, node: Node) -> tuple[tuple[int, ...], ...]:
 
 def _side(graph: Graph, index: int) -> Side:
     node = graph.nodes[index]
-    return Side(node.op, node.path, node.where, node.shape, _weights(graph, node), node.attributes)
+    return Side(node.op.lstrip("_"), node.path, node.where, node.shape, _weights(graph, node), node.attributes)
 
 
 def _compare(

@@ -39,25 +39,27 @@ def details(results: Sequence[Result]) -> Iterator[str]:
     for result in results:
         if result.outcome in (Outcome.FAIL, Outcome.ERROR):
             yield _wrapped(f"{result.outcome.value.upper()} {result.check}: {result.message}", "  ", "    ")
-            found = result.evidence.get("differences", [])
-            for difference in found[:_SHOWN]:
-                yield from _difference(difference)
-            if len(found) > _SHOWN:
-                yield f"    and {len(found) - _SHOWN} more (--format json has them all)"
+            yield from _further(result)
         elif "stops_at" in result.evidence:
             stop = result.evidence["stops_at"]
             size = "x".join(map(str, stop["input"]))
-            yield _wrapped(f"proved at the sizes above it; not for {size}: {stop['why']}", "  ", "    ")
+            yield _wrapped(f"at {size} it is another network: {stop['why']}", "  ", "    ")
 
 
 def verdicts(results: Sequence[Result]) -> Iterator[str]:
     """Every result of one comparison, a paragraph each."""
     for result in results:
         yield _wrapped(f"{result.check:<16}{result.outcome.value:<6}{result.message}", "", " " * 22)
-        for difference in result.evidence.get("differences", [])[:_SHOWN]:
-            yield from _difference(difference)
-        if len(result.evidence.get("differences", [])) > _SHOWN:
-            yield f"    and {len(result.evidence['differences']) - _SHOWN} more (--format json has them all)"
+        yield from _further(result)
+
+
+def _further(result: Result) -> Iterator[str]:
+    """The differences after the first, which is in the message."""
+    found = result.evidence.get("differences", [])
+    for difference in found[1:_SHOWN]:
+        yield _wrapped(difference["text"], "    - ", "      ")
+    if len(found) > _SHOWN:
+        yield f"    and {len(found) - _SHOWN} more differences (--format json has them all)"
 
 
 def total(results: Sequence[Result]) -> str:
@@ -79,17 +81,6 @@ def _cell(result: Result | None, passed: Any) -> str:
 
 def _worst(result: Result, name: str) -> float:
     return max(float(output[name]) for case in result.evidence["cases"] for output in case["outputs"])
-
-
-def _difference(difference: dict[str, Any]) -> Iterator[str]:
-    count = len(difference["places"])
-    places = f" ({count} places, the first of which is)" if count > 1 else ""
-    yield _wrapped(f"{difference['detail']}{places}", "    - ", "      ")
-    for name in ("subject", "reference"):
-        side = difference[name]
-        if side is not None:
-            where = " ".join(filter(None, (side["module"], f"({side['line']})" if side["line"] else "")))
-            yield f"        {'here ' if name == 'subject' else 'there'}  {where or 'the root module'}"
 
 
 def _wrapped(text: str, first: str, rest: str) -> str:

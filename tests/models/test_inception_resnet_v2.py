@@ -10,7 +10,7 @@ import torch
 from torch import nn
 
 import repro.models.inception_resnet_v2 as inception_resnet_v2_module
-from repro.models.inception_resnet_v2 import InceptionResNetV2, inception_resnet_v2
+from repro.models.inception_resnet_v2 import InceptionResNetV2, inception_resnet_v2, variance_scaling
 
 OUTPUTS = {
     "stem.0": (32, 149, 149),
@@ -146,9 +146,26 @@ def test_wrong_rank_and_channels(net: InceptionResNetV2) -> None:
         net(images(1, 4, 299, 299))
 
 
+def test_constructor_scales_every_convolution(monkeypatch: pytest.MonkeyPatch) -> None:
+    drawn: dict[int, float] = {}
+    monkeypatch.setattr(inception_resnet_v2_module, "cut_normal_", lambda weight, std: drawn.update({id(weight): std}))
+    net = on_meta()
+    convs = [module for module in net.modules() if isinstance(module, nn.Conv2d)]
+    assert len(convs) == len(drawn) == 244
+    for conv in convs:
+        assert drawn[id(conv.weight)] ** 2 == pytest.approx(1.3 * 2 / conv.weight[0].numel())
+
+
 def test_variance_scaling() -> None:
+    net = on_meta()
+    for name in ("blocks_a", "reduction_a", "blocks_b", "reduction_b", "conv"):
+        setattr(net, name, nn.Identity())  # the rest has real weights
+    net.blocks_c = net.blocks_c[:1]  # for its linear layer
+    net.to_empty(device="cpu")
+    for parameter in net.parameters():
+        nn.init.constant_(parameter, 9)
     torch.manual_seed(0)
-    net = inception_resnet_v2()
+    variance_scaling(net)
     for module in net.modules():
         if isinstance(module, nn.Conv2d):
             fan_in = module.weight[0].numel()

@@ -7,7 +7,7 @@ import torch
 from torch import nn
 
 import repro.models.inception_v3 as inception_v3_module
-from repro.models.inception_v3 import InceptionV3, inception_v3
+from repro.models.inception_v3 import InceptionV3, inception_v3, truncated_normal
 
 CUT_AT_TWO = 0.8796  # the standard deviation that a unit normal has once it is cut at two deviations
 
@@ -127,8 +127,15 @@ def test_wrong_rank_and_channels(net: InceptionV3) -> None:
 
 
 def test_truncated_normal() -> None:
+    net = on_meta()
+    for name, _ in net.named_children():
+        if name.startswith(("module", "reduction")):
+            setattr(net, name, nn.Identity())  # the rest has real weights
+    net.to_empty(device="cpu")
+    for parameter in net.parameters():
+        nn.init.constant_(parameter, 9)
     torch.manual_seed(0)
-    net = inception_v3()
+    truncated_normal(net)
     special = {net.aux.conv2.conv: 0.01, net.aux.fc: 0.001, net.fc: 0.01}
     for module in net.modules():
         if isinstance(module, nn.Conv2d | nn.Linear):
@@ -137,3 +144,12 @@ def test_truncated_normal() -> None:
             assert 1.9 * std < module.weight.abs().max().item() <= 2 * std * (1 + 1e-6)
     assert not net.fc.bias.any()
     assert not net.aux.fc.bias.any()
+
+
+def test_constructor_initialises_every_layer(monkeypatch: pytest.MonkeyPatch) -> None:
+    drawn: dict[int, float] = {}
+    monkeypatch.setattr(inception_v3_module, "cut_normal_", lambda weight, std: drawn.update({id(weight): std}))
+    net = on_meta()
+    layers = [module for module in net.modules() if isinstance(module, nn.Conv2d | nn.Linear)]
+    assert {id(layer.weight) for layer in layers} == set(drawn)
+    assert sorted(drawn.values()) == [0.001, 0.01, 0.01] + [0.1] * 95

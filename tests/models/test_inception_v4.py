@@ -9,7 +9,7 @@ import torch
 from torch import nn
 
 import repro.models.inception_v4 as inception_v4_module
-from repro.models.inception_v4 import InceptionV4, inception_v4
+from repro.models.inception_v4 import InceptionV4, inception_v4, variance_scaling
 
 # Figures 3 and 9: outputs (channels, height, width)
 OUTPUTS = {
@@ -122,9 +122,25 @@ def test_wrong_rank_and_channels(net: InceptionV4) -> None:
         net(images(1, 4, 299, 299))
 
 
+def test_constructor_scales_every_convolution(monkeypatch: pytest.MonkeyPatch) -> None:
+    drawn: dict[int, float] = {}
+    monkeypatch.setattr(inception_v4_module, "cut_normal_", lambda weight, std: drawn.update({id(weight): std}))
+    net = on_meta()
+    convs = [module for module in net.modules() if isinstance(module, nn.Conv2d)]
+    assert len(convs) == len(drawn) == 149
+    for conv in convs:
+        assert drawn[id(conv.weight)] ** 2 == pytest.approx(1.3 * 2 / conv.weight[0].numel())
+
+
 def test_variance_scaling() -> None:
+    net = on_meta()
+    for name in ("inception_a", "reduction_a", "inception_b", "reduction_b", "inception_c"):
+        setattr(net, name, nn.Identity())  # the rest has real weights
+    net.to_empty(device="cpu")
+    for parameter in net.parameters():
+        nn.init.constant_(parameter, 9)
     torch.manual_seed(0)
-    net = inception_v4()
+    variance_scaling(net)
     for module in net.modules():
         if isinstance(module, nn.Conv2d):
             fan_in = module.weight[0].numel()

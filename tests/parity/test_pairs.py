@@ -1,0 +1,86 @@
+"""Every pair of the catalog by structure and mapping, and pairs outside it; `nox -s verify` adds the forwards."""
+
+from __future__ import annotations
+
+import pytest
+
+from repro.mapping import key_map, match
+from repro.models import catalog, get
+from repro.parity.differences import differences
+from repro.parity.network import Network, Stopwatch
+from repro.references import Size, resolve
+
+PAIRS = [(variant.name, reference) for variant in catalog().values() for reference in variant.references]
+
+# Networks of other families, which nothing here was written for: torchvision's against timm's.
+OUTSIDE = [
+    ("densenet121", "densenet121"),
+    ("mobilenet_v2", "mobilenetv2_100"),
+    ("efficientnet_b0", "efficientnet_b0"),
+    ("mnasnet1_0", "mnasnet_100"),
+    ("regnet_y_400mf", "regnety_004"),
+    ("convnext_tiny", "convnext_tiny"),
+    ("vit_b_16", "vit_base_patch16_224"),
+]
+
+# What torchvision and timm have of the networks in the catalog: no pair may go missing unseen.
+TORCHVISION = (
+    "alexnet googlenet inception_v3 vgg11 vgg13 vgg16 vgg19 vgg11_bn vgg13_bn vgg16_bn vgg19_bn resnet18 resnet34"
+    " resnet50 resnet101 resnet152 resnext50_32x4d resnext101_32x8d resnext101_64x4d wide_resnet50_2 wide_resnet101_2"
+).split()
+TIMM = (
+    "inception_v3 inception_v4 inception_resnet_v2 vgg11 vgg13 vgg16 vgg19 vgg11_bn vgg13_bn vgg16_bn vgg19_bn resnet18"
+    " resnet34 resnet50 resnet101 resnet152 resnet50_gn resnext50_32x4d resnext101_32x8d resnext101_64x4d"
+    " wide_resnet50_2 wide_resnet101_2"
+).split()
+
+
+def network(spec: str, size: Size) -> Network:
+    return Network.of(resolve(spec), size, Stopwatch())
+
+
+def test_every_network_of_the_references_is_a_pair() -> None:
+    references = {reference for _, reference in PAIRS}
+    wanted = {f"torchvision:{name}" for name in TORCHVISION} | {f"timm:{name}" for name in TIMM}
+    assert wanted - references == set()
+
+
+@pytest.mark.parametrize(("name", "reference"), PAIRS)
+def test_pair_of_the_catalog_is_proved_and_mapped_at_both_sizes(name: str, reference: str) -> None:
+    variant = get(name)
+    ours = network(f"repro:{name}", variant.input_size)
+    theirs = network(reference, variant.input_size)
+    for size in (variant.input_size, variant.other_size):
+        first, second = ours.canonical(size), theirs.canonical(size)
+        matching = match(first, second)
+        assert matching is not None, [str(difference) for difference in differences(first, second)]
+        assert matching.choices == 0
+        keys = key_map(first, second, matching)
+        unread = {key for key in second.state if key not in theirs.graph(size).readers()}
+        assert set(keys.unmapped_target) <= unread
+    if reference in variant.differs:
+        size, _ = variant.differs[reference]
+        assert match(ours.canonical(size), theirs.canonical(size)) is None
+
+
+@pytest.mark.parametrize(("torchvision", "timm"), OUTSIDE)
+def test_pair_outside_the_catalog_needs_no_help(torchvision: str, timm: str) -> None:
+    size = (3, 224, 224)
+    first = network(f"torchvision:{torchvision}", size).canonical(size)
+    second = network(f"timm:{timm}", size).canonical(size)
+    matching = match(first, second)
+    assert matching is not None, [str(difference) for difference in differences(first, second)]
+    keys = key_map(first, second, matching)
+    assert not keys.unmapped_source
+    assert not keys.unmapped_target
+
+
+def test_a_pair_that_differs_is_told_at_which_operation() -> None:
+    size = (3, 224, 224)
+    first = network("torchvision:mobilenet_v3_large", size).canonical(size)
+    second = network("timm:mobilenetv3_large_100", size).canonical(size)
+    assert match(first, second) is None
+    (only,) = differences(first, second)
+    assert only.detail == "batch_norm eps 0.001 here, 1e-05 there"
+    assert only.places[0] == ("features.0.1", "bn1")
+    assert len(only.places) == 46
