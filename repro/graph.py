@@ -239,7 +239,9 @@ class _Recorder(TorchDispatchMode):  # type: ignore[no-untyped-call]  # torch le
         if name == "copy_" and id(args[0]) in self._edges:
             self.updates[self.nodes[self._edges[id(args[0])].node].name] = self.edge(args[1])
             return args[0]
-        result = func(*self._meta(args), **{**self._meta(kwargs), **({"device": "meta"} if "device" in kwargs else {})})
+        here = {"device": "meta"} if "device" in kwargs else {}
+        shaped = _SHAPES.get(func)
+        result = shaped(*args) if shaped else func(*self._meta(args), **{**self._meta(kwargs), **here})
         self._write(func, name, args, kwargs, result)
         if known and name not in RANDOM and not func._schema.is_mutable:
             self._evaluate(func, args, kwargs, result)
@@ -381,6 +383,19 @@ def digest(array: numpy.ndarray[Any, Any]) -> str:
     content = hashlib.blake2b(numpy.ascontiguousarray(array).tobytes(), digest_size=8)
     content.update(f"{array.dtype}{array.shape}".encode())
     return content.hexdigest()
+
+
+def _batch_norm_shapes(x: torch.Tensor, *rest: Any) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
+    saved = x.shape[1] if rest[4] else 0  # the batch's statistics are kept for backward, in training only
+    return torch.empty_like(x), x.new_empty(saved), x.new_empty(saved)
+
+
+# The two commonest operations, whose meta kernels are written in Python and take most of a trace's time: what they
+# return is said here instead. tests/test_graph.py holds this against the kernels.
+_SHAPES = {
+    torch.ops.aten.native_batch_norm.default: _batch_norm_shapes,
+    torch.ops.aten.relu.default: torch.empty_like,
+}
 
 
 def name_of(func: Any) -> str:

@@ -133,7 +133,7 @@ def gaussian(network: nn.Module) -> None:
     paper="arXiv:1409.1556, Table 1, column A",
     init="gaussian",
     input_size=(3, 224, 224),
-    other_size=(3, 96, 130),
+    other_size=(3, 64, 90),
     aliases=("vgg_a",),
     references=("torchvision:vgg11", "timm:vgg11"),
     differs={"timm:vgg11": ((3, 256, 288), "timm slides the fully connected layers over a larger map, then averages")},
@@ -147,7 +147,7 @@ def vgg11(num_classes: int = 1000, in_channels: int = 3) -> VGG:
     paper="arXiv:1409.1556, Table 1, column A-LRN",
     init="gaussian",
     input_size=(3, 224, 224),
-    other_size=(3, 96, 130),
+    other_size=(3, 64, 90),
     aliases=("vgg_a_lrn",),
 )
 def vgg11_lrn(num_classes: int = 1000, in_channels: int = 3) -> VGG:
@@ -159,7 +159,7 @@ def vgg11_lrn(num_classes: int = 1000, in_channels: int = 3) -> VGG:
     paper="arXiv:1409.1556, Table 1, column B",
     init="gaussian",
     input_size=(3, 224, 224),
-    other_size=(3, 96, 130),
+    other_size=(3, 64, 90),
     aliases=("vgg_b",),
     references=("torchvision:vgg13", "timm:vgg13"),
     differs={"timm:vgg13": ((3, 256, 288), "timm slides the fully connected layers over a larger map, then averages")},
@@ -173,7 +173,7 @@ def vgg13(num_classes: int = 1000, in_channels: int = 3) -> VGG:
     paper="arXiv:1409.1556, Table 1, column C",
     init="gaussian",
     input_size=(3, 224, 224),
-    other_size=(3, 96, 130),
+    other_size=(3, 64, 90),
     aliases=("vgg_c",),
 )
 def vgg16_c(num_classes: int = 1000, in_channels: int = 3) -> VGG:
@@ -185,7 +185,7 @@ def vgg16_c(num_classes: int = 1000, in_channels: int = 3) -> VGG:
     paper="arXiv:1409.1556, Table 1, column D",
     init="gaussian",
     input_size=(3, 224, 224),
-    other_size=(3, 96, 130),
+    other_size=(3, 64, 90),
     aliases=("vgg_d",),
     references=("torchvision:vgg16", "timm:vgg16"),
     differs={"timm:vgg16": ((3, 256, 288), "timm slides the fully connected layers over a larger map, then averages")},
@@ -199,7 +199,7 @@ def vgg16(num_classes: int = 1000, in_channels: int = 3) -> VGG:
     paper="arXiv:1409.1556, Table 1, column E",
     init="gaussian",
     input_size=(3, 224, 224),
-    other_size=(3, 96, 130),
+    other_size=(3, 64, 90),
     aliases=("vgg_e",),
     references=("torchvision:vgg19", "timm:vgg19"),
     differs={"timm:vgg19": ((3, 256, 288), "timm slides the fully connected layers over a larger map, then averages")},
@@ -213,7 +213,7 @@ def vgg19(num_classes: int = 1000, in_channels: int = 3) -> VGG:
     paper="arXiv:1409.1556, Table 1, column A, with batch normalisation as in torchvision",
     init="gaussian",
     input_size=(3, 224, 224),
-    other_size=(3, 96, 130),
+    other_size=(3, 64, 90),
     references=("torchvision:vgg11_bn", "timm:vgg11_bn"),
     differs={
         "timm:vgg11_bn": ((3, 256, 288), "timm slides the fully connected layers over a larger map, then averages")
@@ -228,7 +228,7 @@ def vgg11_bn(num_classes: int = 1000, in_channels: int = 3) -> VGG:
     paper="arXiv:1409.1556, Table 1, column B, with batch normalisation as in torchvision",
     init="gaussian",
     input_size=(3, 224, 224),
-    other_size=(3, 96, 130),
+    other_size=(3, 64, 90),
     references=("torchvision:vgg13_bn", "timm:vgg13_bn"),
     differs={
         "timm:vgg13_bn": ((3, 256, 288), "timm slides the fully connected layers over a larger map, then averages")
@@ -243,7 +243,7 @@ def vgg13_bn(num_classes: int = 1000, in_channels: int = 3) -> VGG:
     paper="arXiv:1409.1556, Table 1, column D, with batch normalisation as in torchvision",
     init="gaussian",
     input_size=(3, 224, 224),
-    other_size=(3, 96, 130),
+    other_size=(3, 64, 90),
     references=("torchvision:vgg16_bn", "timm:vgg16_bn"),
     differs={
         "timm:vgg16_bn": ((3, 256, 288), "timm slides the fully connected layers over a larger map, then averages")
@@ -258,7 +258,7 @@ def vgg16_bn(num_classes: int = 1000, in_channels: int = 3) -> VGG:
     paper="arXiv:1409.1556, Table 1, column E, with batch normalisation as in torchvision",
     init="gaussian",
     input_size=(3, 224, 224),
-    other_size=(3, 96, 130),
+    other_size=(3, 64, 90),
     references=("torchvision:vgg19_bn", "timm:vgg19_bn"),
     differs={
         "timm:vgg19_bn": ((3, 256, 288), "timm slides the fully connected layers over a larger map, then averages")

@@ -1,0 +1,548 @@
+"""The command line, in process: exit codes, where things are printed, and that they fit."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import subprocess
+import sys
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import jsonschema  # type: ignore[import-untyped]
+import pytest
+
+import repro
+from repro import models
+from repro.budget import FACTOR
+from repro.cli import main
+from repro.errors import ReproError
+from repro.models import Variant
+from repro.render import text as rendering
+from repro.result import Outcome, Result
+
+COLUMNS = 80
+ROOT = Path(repro.__file__).parents[1]
+
+REPORT = {
+    "type": "object",
+    "required": ["tool", "version", "environment", "results", "summary"],
+    "properties": {
+        "tool": {"const": "repro"},
+        "version": {"const": repro.__version__},
+        "environment": {
+            "type": "object",
+            "required": ["python", "platform", "machine", "torch", "torchvision", "timm", "numpy"],
+            "additionalProperties": {"type": "string"},
+        },
+        "results": {
+            "type": "array",
+            "minItems": 1,
+            "items": {
+                "type": "object",
+                "required": ["check", "subject", "reference", "outcome", "message", "evidence"],
+                "properties": {
+                    "check": {"enum": ["structure", "mapping", "forward.float64", "forward.float32"]},
+                    "subject": {"type": "string", "minLength": 1},
+                    "reference": {"type": "string", "minLength": 1},
+                    "outcome": {"enum": ["pass", "fail", "skip", "error"]},
+                    "message": {"type": "string", "minLength": 1},
+                    "evidence": {"type": "object"},
+                },
+                "additionalProperties": False,
+            },
+        },
+        "summary": {
+            "type": "object",
+            "required": ["pass", "fail", "skip", "error"],
+            "additionalProperties": {"type": "integer", "minimum": 0},
+        },
+        "timing": {"type": "object", "additionalProperties": {"type": "number"}},
+    },
+    "additionalProperties": False,
+}
+
+NETS = """
+import sys
+
+import torch
+from torch import nn
+
+
+class Net(nn.Module):
+    stride = 1
+
+    def __init__(self):
+        super().__init__()
+        self.conv = nn.Conv2d(2, 4, 3, self.stride, padding=1)
+        self.fc = nn.Linear(4, 5)
+
+    def forward(self, x):
+        return self.fc(self.conv(x).relu().mean((2, 3)))
+
+
+class Strided(Net):
+    stride = 2
+
+
+class Leaky(Net):
+    def forward(self, x):
+        x = nn.functional.leaky_relu(self.conv(x), 0.02).flatten(2)
+        return self.fc(x.amax(2)) * 3
+
+
+def loud():
+    print("printed by the callable")
+    return Net()
+
+
+class LoudForward(Net):
+    def forward(self, x):
+        print("printed by the forward")
+        return super().forward(x)
+
+
+def raising():
+    raise RuntimeError("no luck")
+
+
+def nothing():
+    pass
+
+
+def needs(width):
+    return Net()
+
+
+def leaves():
+    sys.exit(0)
+
+
+class Deciding(Net):
+    def forward(self, x):
+        return super().forward(x) if x.sum() > 0 else super().forward(-x)
+
+
+class Lazy(Net):
+    def __init__(self):
+        super().__init__()
+        self.fc = nn.LazyLinear(5)
+
+
+class Silent(Net):
+    def forward(self, x):
+        super().forward(x)
+
+
+class Failing(Net):
+    def forward(self, x):
+        raise ValueError("no luck either\\nand a second line")
+
+
+class FailingLater(Net):
+    def forward(self, x):
+        if x.device.type != "meta":
+            raise ValueError("no luck with numbers\\nand a second line")
+        return super().forward(x)
+
+
+class LeavingLater(Net):
+    def forward(self, x):
+        if x.device.type != "meta":
+            sys.exit(0)
+        return super().forward(x)
+
+
+number = 7
+"""
+
+
+@dataclass(frozen=True)
+class Ran:
+    """What a command did."""
+
+    code: int
+    out: str
+    err: str
+
+    @property
+    def longest(self) -> str:
+        return max(self.out.splitlines(), key=len)
+
+
+Run = Callable[..., Ran]
+
+
+@pytest.fixture
+def run(capsys: pytest.CaptureFixture[str]) -> Run:
+    def run(*arguments: str) -> Ran:
+        capsys.readouterr()
+        try:
+            code = main(arguments)
+        except SystemExit as exited:  # argparse's way out
+            code = int(str(exited.code))
+        out, err = capsys.readouterr()
+        return Ran(code, out, err)
+
+    return run
+
+
+@pytest.fixture
+def nets(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> str:
+    """The name of a module with NETS in it, in the current directory."""
+    name = "n" + re.sub(r"\W|test_", "", tmp_path.name)[:12]
+    (tmp_path / f"{name}.py").write_text(NETS, encoding="utf-8")
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.syspath_prepend(tmp_path)
+    monkeypatch.setitem(sys.modules, name, sys)  # so that the import is forgotten again
+    monkeypatch.delitem(sys.modules, name)
+    return name
+
+
+@pytest.fixture
+def small_catalog(nets: str, monkeypatch: pytest.MonkeyPatch) -> Callable[..., None]:
+    """Makes the catalog one network with these references."""
+
+    def small_catalog(*references: str) -> None:
+        sizes: dict[str, Any] = {"input_size": (2, 8, 8), "other_size": (2, 7, 11)}
+        net = Variant("Net", nets, "A network.", "no paper", "none", **sizes, references=references, aliases=("N",))
+        monkeypatch.setattr("repro.models._catalog._read", lambda: ({"Net": net}, {"N": "Net"}))
+
+    return small_catalog
+
+
+def refused(ran: Ran) -> str:
+    """The one line of a refusal: exit code 2, nothing on stdout, no traceback."""
+    assert ran.code == 2
+    assert ran.out == ""
+    assert "Traceback" not in ran.err
+    assert ran.err.count("\n") == 1, ran.err
+    assert ran.err.startswith("repro: error: "), ran.err
+    return ran.err.removeprefix("repro: error: ").strip()
+
+
+# --- list and show -----------------------------------------------------------------------------------------------
+
+
+def test_list_names_every_network_once(run: Run) -> None:
+    ran = run("list")
+    assert (ran.code, ran.err) == (0, "")
+    listed = [line.split()[0] for line in ran.out.splitlines() if line.startswith("  ")]
+    assert listed == list(models.catalog())
+
+
+def test_list_as_json_has_every_field(run: Run) -> None:
+    ran = run("list", "--format", "json")
+    document = json.loads(ran.out)
+    assert document["tool"] == "repro"
+    assert [network["name"] for network in document["networks"]] == list(models.catalog())
+    assert document["networks"][0].keys() == vars(next(iter(models.catalog().values()))).keys()
+
+
+@pytest.mark.parametrize("columns", [COLUMNS, 50])
+def test_list_on_a_terminal_is_cut_to_its_width(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, columns: int
+) -> None:
+    monkeypatch.setenv("COLUMNS", str(columns))
+    monkeypatch.setattr(sys.stdout, "isatty", lambda: True)
+    main(["list"])
+    lines = capsys.readouterr().out.splitlines()
+    assert max(map(len, lines)) == columns
+    assert any(line.endswith("…") for line in lines)
+
+
+def test_show_prints_the_table_and_the_totals(run: Run) -> None:
+    ran = run("show", "lenet5_28")
+    assert (ran.code, ran.err) == (0, "")
+    assert re.search(r"^conv2 +conv 5x5 +16x8x8 +2,416 +154K +14$", ran.out, re.MULTILINE)
+    assert "44,426 parameters, 281,640 multiply-adds for one 1x28x28 image" in ran.out
+
+
+def test_show_as_json_has_the_same_numbers(run: Run) -> None:
+    document = json.loads(run("show", "lenet5_28", "--format", "json").out)
+    assert document["totals"] == {"parameters": 44_426, "multiply_adds": 281_640}
+    assert sum(layer["parameters"] for layer in document["layers"]) == 44_426
+    assert document["input_size"] == [1, 28, 28]
+
+
+def test_show_knows_aliases_and_other_sizes(run: Run) -> None:
+    ran = run("show", "resnet18_v1_5", "--input-size", "64")
+    assert ran.out.startswith("resnet18: ")
+    assert "also called resnet18_v1_5" in ran.out
+    assert "for one 3x64x64 image" in ran.out
+
+
+@pytest.mark.parametrize("name", ["vgg16", "inception_resnet_v2", "googlenet_torchvision", "lenet5"])
+def test_show_fits_the_terminal(run: Run, name: str) -> None:
+    longest = run("show", name).longest
+    assert len(longest) <= COLUMNS, longest
+
+
+def test_show_refuses_a_size_that_the_network_does_not_take(run: Run) -> None:
+    message = refused(run("show", "lenet5", "--input-size", "1x36x36"))
+    assert message.startswith("repro:lenet5: forward failed on an input of ")
+    assert "a 36x36 image was given; lenet5 takes (batch, 1, height, width) with height and width 32 to 35" in message
+
+
+# --- verify ------------------------------------------------------------------------------------------------------
+
+
+def test_verify_of_a_network_without_references_is_clean_and_says_what_was_not_done(run: Run) -> None:
+    ran = run("verify", "lenet5", "lenet5_28")
+    assert (ran.code, ran.err) == (0, "")
+    assert re.search(r"^lenet5 +none +- +- +- +-$", ran.out, re.MULTILINE)
+    assert ran.out.endswith("2 networks, 0 pairs; checks: 0 pass, 0 fail, 2 skip, 0 error\n")
+    assert len(ran.longest) <= COLUMNS, ran.longest
+
+
+def test_verify_of_a_network_of_the_catalog_passes_and_fits_the_terminal(run: Run) -> None:
+    ran = run("verify", "resnet18", "--timing")
+    assert (ran.code, ran.err) == (0, "")
+    assert re.search(r"^resnet18 +torchvision:resnet18 +proved +122 +\de[-+]\d\d +\d\.\d\d$", ran.out, re.MULTILINE)
+    assert re.search(r"^resnet18 +timm:resnet18 +proved +122 ", ran.out, re.MULTILINE)
+    assert "1 networks, 2 pairs; checks: 8 pass, 0 fail, 0 skip, 0 error" in ran.out
+    assert "times the" in ran.out
+    assert len(ran.longest) <= COLUMNS, ran.longest
+
+
+def test_verify_without_names_verifies_all(run: Run, small_catalog: Callable[..., None], nets: str) -> None:
+    small_catalog(f"{nets}:Net")
+    for arguments in ((), ("Net",), ("N",), ("Net", "N")):
+        ran = run("verify", *arguments)
+        assert ran.code == 0
+        assert ran.out.endswith("1 networks, 1 pairs; checks: 4 pass, 0 fail, 0 skip, 0 error\n")
+
+
+def test_a_failed_check_exits_with_1_and_is_explained(run: Run, small_catalog: Callable[..., None], nets: str) -> None:
+    small_catalog(f"{nets}:Net", f"{nets}:Strided")
+    ran = run("verify")
+    assert (ran.code, ran.err) == (1, "")
+    assert re.search(rf"^Net +{nets}:Strided +FAIL +- +- +-$", ran.out, re.MULTILINE)
+    assert "FAIL structure: different for 3x2x8x8: convolution stride 1 here, 2 there" in ran.out.replace("\n   ", "")
+    assert "checks: 4 pass, 1 fail, 3 skip, 0 error" in ran.out
+    assert len(ran.longest) <= COLUMNS, ran.longest
+
+
+def test_a_check_that_could_not_be_made_exits_with_2(run: Run, small_catalog: Callable[..., None], nets: str) -> None:
+    small_catalog(f"{nets}:Strided", "no_such_module:net")
+    ran = run("verify")
+    assert ran.code == 2
+    assert "ERROR structure: 'no_such_module:net': importing no_such_module raised" in ran.out
+    assert "checks: 0 pass, 1 fail, 3 skip, 1 error" in ran.out
+
+
+def test_verify_as_json_follows_the_schema(run: Run, small_catalog: Callable[..., None], nets: str) -> None:
+    small_catalog(f"{nets}:Net", f"{nets}:Strided", f"{nets}:Leaky", "no_such_module:net")
+    report = json.loads(run("verify", "--format", "json").out)
+    jsonschema.validate(report, REPORT)
+    assert report["summary"] == {"pass": 4, "fail": 2, "skip": 6, "error": 1}
+    timed = json.loads(run("verify", "--format", "json", "--timing").out)
+    jsonschema.validate(timed, REPORT)
+    assert timed["timing"].keys() == {"seconds", "bare_model_seconds", "ratio", "peak_memory_gb"}
+
+
+@pytest.mark.parametrize("spoil", [{"outcome": "PASS"}, {"message": ""}, {"extra": 1}, {"evidence": []}])
+def test_the_schema_can_fail(run: Run, small_catalog: Callable[..., None], nets: str, spoil: dict[str, Any]) -> None:
+    small_catalog(f"{nets}:Net")
+    report = json.loads(run("verify", "--format", "json").out)
+    report["results"][0].update(spoil)
+    with pytest.raises(jsonschema.ValidationError):
+        jsonschema.validate(report, REPORT)
+
+
+def rows(subject: str, reference: str) -> list[str]:
+    """The row of a pair that passed, with the widest cells there are, and that of one that could not be checked."""
+    output = {"max_actual": 1.23e-100}
+    evidence = {"keys": dict.fromkeys(map(str, range(12345))), "ratio": FACTOR, "cases": [{"outputs": [output]}]}
+    names = ("structure", "mapping", "forward.float64", "forward.float32")
+    return [
+        rendering.row([Result(name, subject, reference, outcome, "", evidence) for name in names])
+        for outcome in (Outcome.PASS, Outcome.ERROR)
+    ]
+
+
+def test_every_row_fits_the_terminal_and_stands_below_the_header() -> None:
+    second = rendering.HEADER.index("reference")
+    for variant in models.catalog().values():
+        for reference in (*variant.references, "none"):
+            for row in rows(variant.name, reference):
+                assert len(row) <= COLUMNS, row
+                assert row[:second].rstrip() == variant.name, row
+                assert row[second:].startswith(f"{reference} "), row
+
+
+def test_a_row_that_does_not_fit_would_be_noticed() -> None:
+    assert len(rows("a" * 23, "b" * 30)[0]) > COLUMNS
+
+
+# --- compare -----------------------------------------------------------------------------------------------------
+
+
+def test_compare_of_equal_networks_is_clean(run: Run, nets: str) -> None:
+    ran = run("compare", f"{nets}:Net", f"{nets}:Net", "--input-size", "2x8x8", "--input-size", "2,9,5")
+    assert (ran.code, ran.err) == (0, "")
+    assert ran.out.startswith(f"{nets}:Net against {nets}:Net\n")
+    assert re.findall(r"^(\S+) +pass ", ran.out, re.MULTILINE) == [
+        "structure",
+        "mapping",
+        "forward.float64",
+        "forward.float32",
+    ]
+    assert "3x2x8x8 and 3x2x9x5" in ran.out
+    assert len(ran.longest) <= COLUMNS, ran.longest
+
+
+def test_compare_of_different_networks_exits_with_1_and_fits_the_terminal(run: Run, nets: str) -> None:
+    ran = run("compare", f"{nets}:Net", f"{nets}:Leaky", "--input-size", "2x8x8")
+    assert (ran.code, ran.err) == (1, "")
+    assert ran.out.count(" skip ") == 3
+    assert f"{nets}.py:" in ran.out
+    assert len(ran.longest) <= COLUMNS, ran.longest
+
+
+def test_compare_as_json_follows_the_schema(run: Run, nets: str) -> None:
+    for other, code in (("Net", 0), ("Strided", 1)):
+        ran = run("compare", f"{nets}:Net", f"{nets}:{other}", "--input-size", "2x8x8", "--format", "json")
+        assert ran.code == code
+        jsonschema.validate(json.loads(ran.out), REPORT)
+
+
+@pytest.mark.parametrize("name", ["loud", "LoudForward"])
+def test_what_the_users_code_prints_stays_off_stdout(run: Run, nets: str, name: str) -> None:
+    ran = run("compare", f"{nets}:{name}", f"{nets}:Net", "--input-size", "2x8x8", "--format", "json")
+    assert ran.code == 0
+    jsonschema.validate(json.loads(ran.out), REPORT)
+    assert "printed by the" in ran.err
+
+
+@pytest.mark.parametrize(
+    ("spec", "message"),
+    [
+        ("{nets}:raising", "building it raised RuntimeError: no luck"),
+        ("{nets}:nothing", "returned a NoneType; expected a torch.nn.Module"),
+        ("{nets}:needs", "needs the arguments width; expected a callable without required arguments"),
+        ("{nets}:number", "is a int; expected something to call"),
+        ("{nets}:Nett", "has no 'Nett'; closest: Net"),
+        ("{nets}:Deciding", "it decides by the values in a tensor"),
+        ("{nets}:Lazy", "module 'fc' is lazy: its shapes are not known; run one batch through it first"),
+        ("{nets}:Silent", "the module returned NoneType, in which there is no tensor"),
+        ("{nets}:Failing", "forward failed on an input of 3x2x8x8 at {nets}.py"),
+        ("{nets}:FailingLater", "no luck with numbers"),
+        ("no_such_module:net", "importing no_such_module raised ModuleNotFoundError"),
+        ("Net", "names no network; expected torchvision:NAME, timm:NAME, repro:NAME or package.module:callable"),
+        ("torchvision:resnet5", "no such network in it; closest: "),
+        ("repro:resnet5", "no network is called 'resnet5'; closest: "),
+        ("torchvision:resnet18+v1", "+v1 moves the stride of bottlenecks, and this network has none"),
+        ("repro:lenet5", "2 channels were given"),
+    ],
+)
+@pytest.mark.parametrize("first", [True, False])
+def test_bad_input_to_compare_is_refused_in_one_line(run: Run, nets: str, spec: str, message: str, first: bool) -> None:
+    both = [spec.format(nets=nets), f"{nets}:Net"]
+    told = refused(run("compare", *(both if first else both[::-1]), "--input-size", "2x8x8"))
+    assert message.format(nets=nets).replace(f"at {nets}.py", "at ") in told
+
+
+@pytest.mark.parametrize("name", ["leaves", "LeavingLater"])
+def test_code_that_exits_does_not_pass_for_a_clean_comparison(run: Run, nets: str, name: str) -> None:
+    assert run("compare", f"{nets}:{name}", f"{nets}:Net", "--input-size", "2x8x8").code == 2
+
+
+def test_a_checkpoint_that_is_not_there_is_refused_in_one_line(run: Run, nets: str) -> None:
+    both = (f"{nets}:Net", f"{nets}:Net", "--input-size", "2x8x8")
+    assert refused(run("compare", *both, "--weights", "none.pt")).startswith("none.pt: no such file")
+    Path("bad.pt").write_bytes(b"no checkpoint")
+    assert refused(run("compare", *both, "--weights", "bad.pt")).startswith("bad.pt: cannot be read as a state_dict")
+
+
+# --- errors in general -------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("arguments", [("show", "resnet5"), ("verify", "lenet5", "resnet5")])
+def test_an_unknown_network_is_refused_with_the_closest_names(run: Run, arguments: tuple[str, ...]) -> None:
+    message = refused(run(*arguments))
+    assert re.fullmatch(r"no network is called 'resnet5'; closest: .*\bresnet50\b.*", message)
+
+
+@pytest.mark.parametrize("size", ["", "0", "3x0x4", "3x4", "1x2x3x4", "-1", "3x-1x4", "wide", "3.5", "²"])
+@pytest.mark.parametrize("command", [("show", "lenet5"), ("compare", "repro:lenet5", "repro:lenet5")])
+def test_a_bad_input_size_is_a_usage_error(run: Run, command: tuple[str, ...], size: str) -> None:
+    ran = run(*command, f"--input-size={size}")
+    assert (ran.code, ran.out) == (2, "")
+    assert ran.err.startswith("usage: repro ")
+    assert "argument --input-size: " in ran.err
+    assert f"{size!r} is no input size; expected CxHxW such as 3x224x224, or one side such as 224" in ran.err
+
+
+@pytest.mark.parametrize("arguments", [(), ("frobnicate",), ("show",), ("compare", "a"), ("list", "--format", "xml")])
+def test_wrong_usage_exits_with_2(run: Run, arguments: tuple[str, ...]) -> None:
+    ran = run(*arguments)
+    assert (ran.code, ran.out) == (2, "")
+    assert ran.err.startswith("usage: repro")
+
+
+def test_debug_shows_the_traceback_of_an_error(run: Run, nets: str) -> None:
+    with pytest.raises(ReproError, match="no luck") as caught:
+        run("compare", f"{nets}:raising", f"{nets}:Net", "--debug")
+    assert isinstance(caught.value.__cause__, RuntimeError)
+    with pytest.raises(models.UnknownVariantError):
+        run("show", "resnet5", "--debug")
+
+
+def test_an_error_of_ours_is_told_as_one(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("repro.models._catalog._read", lambda: 1 / 0)
+    ran = run("list")
+    assert (ran.code, ran.out) == (2, "")
+    assert ran.err == "repro: internal error: ZeroDivisionError: division by zero; --debug shows the traceback\n"
+    with pytest.raises(ZeroDivisionError):
+        run("list", "--debug")
+
+
+@pytest.mark.parametrize("arguments", [("--help",), ("verify", "--help"), ("compare", "--help"), ("--version",)])
+def test_help_and_version_go_to_stdout_and_fit_the_terminal(
+    run: Run, monkeypatch: pytest.MonkeyPatch, arguments: tuple[str, ...]
+) -> None:
+    monkeypatch.setenv("COLUMNS", str(COLUMNS))
+    ran = run(*arguments)
+    assert (ran.code, ran.err) == (0, "")
+    assert ran.out
+    assert len(ran.longest) <= COLUMNS, ran.longest
+
+
+# --- as a process ------------------------------------------------------------------------------------------------
+
+
+def environment() -> dict[str, str]:
+    """This one's, with stdout buffered as it is by default, and our package on the path."""
+    inherited = {name: value for name, value in os.environ.items() if name != "PYTHONUNBUFFERED"}
+    return {**inherited, "PYTHONPATH": str(ROOT)}
+
+
+def test_the_module_can_be_run() -> None:
+    command = [sys.executable, "-m", "repro", "--version"]
+    done = subprocess.run(command, capture_output=True, text=True, check=True, env=environment())
+    assert done.stdout == f"repro {repro.__version__}\n"
+
+
+@pytest.mark.parametrize("arguments", [["list"], ["list", "--format", "json"]])
+def test_a_reader_that_has_gone_away_makes_no_noise(arguments: list[str]) -> None:
+    reading, writing = os.pipe()
+    os.close(reading)
+    command = [sys.executable, "-m", "repro", *arguments]
+    try:
+        done = subprocess.run(
+            command, stdout=writing, stderr=subprocess.PIPE, text=True, check=False, env=environment()
+        )
+    finally:
+        os.close(writing)
+    assert done.stderr == ""
+
+
+def test_head_gets_its_line() -> None:
+    command = f"{sys.executable} -m repro list | head -1"
+    done = subprocess.run(command, shell=True, capture_output=True, text=True, check=True, env=environment())
+    assert done.stdout == "alexnet:\n"
+    assert done.stderr == ""
