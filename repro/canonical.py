@@ -14,7 +14,7 @@ from typing import Any
 
 import torch
 
-from repro.graph import LEAVES, RANDOM, Edge, Graph, Node, Shape
+from repro.graph import LEAVES, Edge, Graph, Node, Shape, is_random
 from repro.movement import Movement, of_view, reshape, rowwise, sorted_rows
 
 Rewrite = Callable[["Builder", Node], Edge | None]
@@ -75,6 +75,7 @@ class Builder:
         self.graph = graph
         self.nodes: list[Node] = []
         self._known: dict[Any, Edge] = {}
+        self._random = {index for index, (func, *_) in graph.calls.items() if is_random(func)}
 
     def __getitem__(self, edge: Edge) -> Node:
         return self.nodes[edge.node]
@@ -85,7 +86,7 @@ class Builder:
             edge = rule(self, node)
             if edge is not None:
                 return edge
-        call = node.origin if node.op in RANDOM else None
+        call = node.origin if node.origin in self._random else None
         key = (node.op, node.attributes, node.inputs, node.shapes, node.name, call)
         known = self._known.get(key)
         if known is None:

@@ -29,9 +29,6 @@ Shape = tuple[int, ...]
 
 LEAVES = ("input", "parameter", "buffer", "constant")
 
-# Operations whose result depends on a generator: two calls are never the same value.
-RANDOM = frozenset({"bernoulli", "native_dropout", "rand", "randn", "rand_like", "randn_like", "randint", "normal"})
-
 # Where an operation puts its result, not what it computes.
 _PLACEMENT = frozenset({"device", "layout", "pin_memory", "non_blocking", "memory_format"})
 
@@ -243,7 +240,7 @@ class _Recorder(TorchDispatchMode):  # type: ignore[no-untyped-call]  # torch le
         shaped = _SHAPES.get(func)
         result = shaped(*args) if shaped else func(*self._meta(args), **{**self._meta(kwargs), **here})
         self._write(func, name, args, kwargs, result)
-        if known and name not in RANDOM and not func._schema.is_mutable:
+        if known and not is_random(func) and not func._schema.is_mutable:
             self._evaluate(func, args, kwargs, result)
         return result
 
@@ -392,10 +389,15 @@ def _batch_norm_shapes(x: torch.Tensor, *rest: Any) -> tuple[torch.Tensor, torch
 
 # The two commonest operations, whose meta kernels are written in Python and take most of a trace's time: what they
 # return is said here instead. tests/test_graph.py holds this against the kernels.
-_SHAPES = {
+_SHAPES: dict[Any, Callable[..., Any]] = {
     torch.ops.aten.native_batch_norm.default: _batch_norm_shapes,
     torch.ops.aten.relu.default: torch.empty_like,
 }
+
+
+def is_random(func: Any) -> bool:
+    """Whether an ATen operation draws from a generator: then two calls are never the same value."""
+    return torch.Tag.nondeterministic_seeded in func.tags
 
 
 def name_of(func: Any) -> str:

@@ -224,6 +224,8 @@ class _Search:
         if here is None or there is None:
             return here is there
         (one, before), (other, after) = here, there
+        if x.shape != y.shape:
+            return False
         if state.partners.setdefault(">" + one.name, other.name) != other.name:
             return False
         if state.partners.setdefault("<" + other.name, one.name) != one.name:

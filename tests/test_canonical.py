@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -54,8 +54,8 @@ class Pair:
     one: Forward
     other: Forward
     shape: Shape
-    shapes: dict[str, Shape] = field(default_factory=dict)
-    others: dict[str, Shape] | None = None
+    shapes: Mapping[str, Shape] = field(default_factory=dict)
+    others: Mapping[str, Shape] | None = None
     training: bool = False
 
     def modules(self) -> tuple[Program, Program]:
@@ -110,7 +110,7 @@ def copied_into(dtype: torch.dtype) -> Forward:
     def forward(_: Any, x: torch.Tensor) -> torch.Tensor:
         y = torch.empty_like(x, dtype=dtype)
         y.copy_(x)
-        return y.double()
+        return y.to(torch.float32)
 
     return forward
 
@@ -127,7 +127,9 @@ EQUAL = [
     Pair("views_are_movements", "chunk, slice", lambda _, x: x.chunk(2, 1)[1], lambda _, x: x[:, 2:], (2, 4, 3)),
     Pair("views_are_movements", "squeeze, select", lambda _, x: x[:, 1:2].squeeze(1), lambda _, x: x[:, 1], (2, 3)),
     Pair("views_are_movements", "flatten, view", lambda _, x: x.flatten(1), lambda _, x: x.view(len(x), -1), IMAGES),
-    Pair("views_are_movements", "split, unbind", lambda _, x: x.split(1, 1)[2][:, 0], lambda _, x: x.unbind(1)[2], IMAGES),
+    Pair(
+        "views_are_movements", "split, unbind", lambda _, x: x.split(1, 1)[2][:, 0], lambda _, x: x.unbind(1)[2], IMAGES
+    ),
     Pair("copies_are_nothing", "clone", lambda _, x: x.clone().relu(), lambda _, x: x.relu(), (2, 3)),
     Pair("copies_are_nothing", "contiguous", lambda _, x: x.mT.contiguous(), lambda _, x: x.mT, (2, 3)),
     Pair("copies_are_nothing", "in place", lambda _, x: x.detach().clone().relu_(), lambda _, x: x.relu(), (2, 3)),
@@ -138,7 +140,7 @@ EQUAL = [
         lambda _, x: x.flatten(1),
         IMAGES,
     ),
-    Pair("overwriting_is_the_new_value", "all of it", copied_into(torch.float64), lambda _, x: x, (2, 3)),
+    Pair("overwriting_is_the_new_value", "all of it", copied_into(torch.float64), lambda _, x: x.float(), (2, 3)),
     Pair("movements_compose", "there and back", lambda _, x: x.mT.mT, lambda _, x: x, (2, 3, 4)),
     Pair(
         "movements_compose",
@@ -172,7 +174,14 @@ EQUAL = [
     Pair("scalars_are_attributes", "times one", lambda _, x: x * 1, lambda _, x: x, (2, 3)),
     Pair("scalars_are_attributes", "plus zero", lambda _, x: 0.0 + x - 0, lambda _, x: x, (2, 3)),
     Pair("scalars_are_attributes", "a constant", lambda _, x: x * torch.full((1, 1), 2.0), lambda _, x: x * 2, (2, 3)),
-    Pair("scalars_are_attributes", "alpha=1", lambda m, x: torch.add(x, m.w, alpha=1), lambda m, x: m.w + x, (3,), {"w": (3,)}),
+    Pair(
+        "scalars_are_attributes",
+        "alpha=1",
+        lambda m, x: torch.add(x, m.w, alpha=1),
+        lambda m, x: m.w + x,
+        (3,),
+        {"w": (3,)},
+    ),
     Pair("silu_by_hand", "sigmoid first", lambda _, x: x.sigmoid() * x, lambda _, x: F.silu(x), (2, 3)),
     Pair("silu_by_hand", "sigmoid last", lambda _, x: x * x.sigmoid(), lambda _, x: F.silu(x), (2, 3)),
     Pair("squares_are_products", "pow", lambda _, x: x**2, lambda _, x: x * x, (2, 3)),
@@ -206,6 +215,15 @@ EQUAL = [
         {"w": (5, 3), "b": (5,)},
     ),
     Pair(
+        "matrix_product_with_a_weight_is_linear",
+        "a convolution over the whole map",
+        lambda m, x: x.flatten(1) @ m.w + m.b,
+        lambda m, x: F.conv2d(x, m.w, m.b).flatten(1),
+        IMAGES,
+        {"w": (144, 5), "b": (5,)},
+        {"w": (5, 4, 6, 6), "b": (5,)},
+    ),
+    Pair(
         "batched_product_with_one_weight_is_linear",
         "expanded weight",
         lambda m, x: torch.bmm(x, m.w.expand(2, 4, 5)),
@@ -217,9 +235,7 @@ EQUAL = [
         "batched_product_with_one_weight_is_linear",
         "rows of another layout",
         lambda m, x: F.linear(x.transpose(1, 2), m.w),
-        lambda m, x: torch.stack([F.linear(row.t(), m.w) for row in x.unbind()]) if False else torch.bmm(
-            x.transpose(1, 2), m.w.t()[None].expand(2, 4, 5)
-        ),
+        lambda m, x: torch.bmm(x.transpose(1, 2), m.w.t()[None].expand(2, 4, 5)),
         (2, 4, 3),
         {"w": (5, 4)},
     ),
@@ -322,7 +338,9 @@ EQUAL = [
         (2, 3, 4),
         {"w": (4,), "b": (4,)},
     ),
-    Pair("reductions_are_over_rows", "flatten", lambda _, x: x.mean((2, 3)), lambda _, x: x.flatten(2).mean(-1), IMAGES),
+    Pair(
+        "reductions_are_over_rows", "flatten", lambda _, x: x.mean((2, 3)), lambda _, x: x.flatten(2).mean(-1), IMAGES
+    ),
     Pair(
         "reductions_are_over_rows",
         "keepdim",
@@ -369,3 +387,680 @@ EQUAL = [
         IMAGES,
     ),
 ]
+
+NEAR = [
+    Pair("views_are_movements", "transposed, reshaped", lambda _, x: x.mT, lambda _, x: x.view(2, 4, 3), (2, 3, 4)),
+    Pair(
+        "views_are_movements", "another slice", lambda _, x: x.narrow(1, 1, 2), lambda _, x: x.narrow(1, 0, 2), (2, 3)
+    ),
+    Pair("views_are_movements", "another step", lambda _, x: x[:, ::2], lambda _, x: x[:, :2], (2, 4)),
+    Pair("views_are_movements", "flipped", lambda _, x: x.flip(1), lambda _, x: x, (2, 3)),
+    Pair("views_are_movements", "rolled", lambda _, x: x.roll(1, 1), lambda _, x: x, (2, 3)),
+    Pair(
+        "views_are_movements",
+        "the same bits as another type",
+        lambda _, x: x.view(torch.int64).to(torch.float32),
+        lambda _, x: x.to(torch.float32),
+        (2, 3),
+    ),
+    Pair(
+        "views_are_movements",
+        "strides taken as they lie",
+        lambda _, x: x.mT.as_strided((6,), (1,)),
+        lambda _, x: x.mT.contiguous().as_strided((6,), (1,)),
+        (2, 3),
+    ),
+    Pair("copies_are_nothing", "rounded", lambda _, x: x.half().double(), lambda _, x: x, (2, 3)),
+    Pair("copies_are_nothing", "cut", lambda _, x: x.int().double(), lambda _, x: x, (2, 3)),
+    Pair("overwriting_is_the_new_value", "part of it", partly_overwritten(1), partly_overwritten(2), (2, 3)),
+    Pair("overwriting_is_the_new_value", "cast on the way", copied_into(torch.int64), lambda _, x: x.float(), (2, 3)),
+    Pair("overwriting_is_the_new_value", "rounded on the way", copied_into(torch.half), lambda _, x: x.float(), (2, 3)),
+    Pair(
+        "movements_compose",
+        "there and elsewhere",
+        lambda _, x: x.transpose(0, 1).transpose(1, 2),
+        lambda _, x: x.transpose(1, 2).transpose(0, 1),
+        (3, 3, 3),
+    ),
+    Pair(
+        "movements_compose",
+        "reshaped between",
+        lambda _, x: x.mT.reshape(2, 6).t(),
+        lambda _, x: x.reshape(2, 6).t(),
+        (3, 4),
+    ),
+    Pair(
+        "movements_sink_below_elementwise",
+        "not elementwise",
+        lambda _, x: x.mT.softmax(1),
+        lambda _, x: x.softmax(1).mT,
+        (2, 3, 3),
+    ),
+    Pair(
+        "movements_sink_below_elementwise",
+        "one of two operands",
+        lambda _, x: x.mT * x.tanh(),
+        lambda _, x: (x * x.tanh()).mT,
+        (2, 3, 3),
+    ),
+    Pair(
+        "movements_sink_below_elementwise",
+        "expanded along another dimension",
+        lambda _, x: x[:, None].expand(3, 3).relu(),
+        lambda _, x: x.relu()[None].expand(3, 3),
+        (3,),
+    ),
+    Pair(
+        "broadcasting_is_explicit",
+        "along another dimension",
+        lambda m, x: x * m.w,
+        lambda m, x: x * m.w[:, None],
+        (2, 3, 3),
+        {"w": (3,)},
+    ),
+    Pair("scalars_are_attributes", "plus one", lambda _, x: x + 1, lambda _, x: x, (2, 3)),
+    Pair("scalars_are_attributes", "from one", lambda _, x: 1 - x, lambda _, x: x - 1, (2, 3)),
+    Pair("scalars_are_attributes", "from zero", lambda _, x: 0 - x, lambda _, x: x - 0, (2, 3)),
+    Pair("scalars_are_attributes", "one over", lambda _, x: 1 / x, lambda _, x: x / 1, (2, 3)),
+    Pair(
+        "scalars_are_attributes", "floor", lambda _, x: torch.div(x, 1, rounding_mode="floor"), lambda _, x: x, (2, 3)
+    ),
+    Pair("scalars_are_attributes", "floor, trunc", lambda _, x: x // 2, lambda _, x: x / 2, (2, 3)),
+    Pair("scalars_are_attributes", "alpha", lambda _, x: torch.sub(x, 1, alpha=2), lambda _, x: x - 1, (2, 3)),
+    Pair("scalars_are_attributes", "more rows", lambda _, x: x * torch.ones(3, 1), lambda _, x: x.clone(), (1, 3)),
+    Pair("scalars_are_attributes", "more dims", lambda _, x: x * torch.ones(1, 1, 1), lambda _, x: x * 1, (2, 3)),
+    Pair(
+        "scalars_are_attributes",
+        "a sum of truth values",
+        lambda _, x: (x > 0) * 1.0 + (x > 0) * 1.0,
+        lambda _, x: (x > 0) + (x > 0),
+        (2, 3),
+    ),
+    Pair(
+        "scalars_are_attributes",
+        "a product of bytes",
+        lambda _, x: (x.abs() * 9).to(torch.uint8) / 1 * 200,
+        lambda _, x: (x.abs() * 9).to(torch.uint8) * 200,
+        (2, 3),
+    ),
+    Pair("silu_by_hand", "of another", lambda _, x: x * (2 * x).sigmoid(), lambda _, x: F.silu(x), (2, 3)),
+    Pair("silu_by_hand", "of another order", lambda _, x: x * x.flip(0).sigmoid(), lambda _, x: F.silu(x), (2, 3)),
+    Pair("silu_by_hand", "a sum", lambda _, x: x + x.sigmoid(), lambda _, x: F.silu(x), (2, 3)),
+    Pair("squares_are_products", "a cube", lambda _, x: x**3, lambda _, x: x * x, (2, 3)),
+    Pair("squares_are_products", "a power of two", lambda _, x: 2**x, lambda _, x: x**2, (2, 3)),
+    Pair("clamping_at_zero_is_relu", "at one", lambda _, x: x.clamp(min=1), lambda _, x: x.relu(), (2, 3)),
+    Pair("clamping_at_zero_is_relu", "from above", lambda _, x: x.clamp(max=0), lambda _, x: x.relu(), (2, 3)),
+    Pair("clamping_at_zero_is_relu", "on both sides", lambda _, x: x.clamp(0, 1), lambda _, x: x.relu(), (2, 3)),
+    Pair(
+        "clamping_at_zero_is_relu",
+        "by a tensor",
+        lambda m, x: x.clamp(min=m.w),
+        lambda _, x: x.relu(),
+        (6,),
+        {"w": (6,)},
+    ),
+    Pair("clamping_is_hardtanh", "bounds", lambda _, x: x.clamp(0, 0.5), lambda _, x: F.hardtanh(x, 0, 1), (2, 3)),
+    Pair(
+        "clamping_is_hardtanh",
+        "by tensors",
+        lambda m, x: x.clamp(m.w, m.w + 1),
+        lambda m, x: x.clamp(m.w, m.w + 0.5),
+        (3,),
+        {"w": (3,)},
+    ),
+    Pair(
+        "cat_is_flat",
+        "nested along another dimension",
+        lambda _, x: torch.cat([torch.cat([x, x.relu()], 0), torch.cat([x.tanh(), x.sin()], 0)], 1),
+        lambda _, x: torch.cat([torch.cat([x, x.relu()], 1), torch.cat([x.tanh(), x.sin()], 1)], 0),
+        (2, 2),
+    ),
+    Pair("cat_is_flat", "order", lambda _, x: torch.cat([x, x.relu()]), lambda _, x: torch.cat([x.relu(), x]), (2, 3)),
+    Pair(
+        "matrix_product_with_a_weight_is_linear",
+        "from the left",
+        lambda m, x: m.w @ x,
+        lambda m, x: x @ m.w,
+        (3, 3),
+        {"w": (3, 3)},
+    ),
+    *(
+        Pair(
+            "matrix_product_with_a_weight_is_linear",
+            name,
+            forward,
+            lambda m, x: torch.addmm(m.b, x, m.w),
+            (2, 3),
+            {"w": (3, 5), "b": (5,)},
+        )
+        for name, forward in {
+            "twice the product": lambda m, x: torch.addmm(m.b, x, m.w, alpha=2),
+            "twice the bias": lambda m, x: torch.addmm(m.b, x, m.w, beta=2),
+        }.items()
+    ),
+    Pair(
+        "matrix_product_with_a_weight_is_linear",
+        "a bias for each row",
+        lambda m, x: torch.addmm(m.b[:, None], x, m.w),
+        lambda m, x: torch.addmm(m.b, x, m.w),
+        (5, 3),
+        {"w": (3, 5), "b": (5,)},
+    ),
+    Pair(
+        "matrix_product_with_a_weight_is_linear",
+        "the same weight, transposed the second time",
+        lambda m, x: x @ m.w @ m.w,
+        lambda m, x: x @ m.w @ m.w.t(),
+        (2, 3),
+        {"w": (3, 3)},
+    ),
+    Pair(
+        "batched_product_with_one_weight_is_linear",
+        "a weight for each",
+        lambda m, x: torch.bmm(x, m.w),
+        lambda m, x: torch.bmm(x, m.w[:1].expand(2, 4, 5)),
+        (2, 3, 4),
+        {"w": (2, 4, 5)},
+    ),
+    Pair(
+        "adding_a_vector_to_linear_is_its_bias",
+        "along the rows",
+        lambda m, x: F.linear(x, m.w) + m.b[:, None],
+        lambda m, x: F.linear(x, m.w, m.b),
+        (5, 3),
+        {"w": (5, 3), "b": (5,)},
+    ),
+    Pair(
+        "adding_a_vector_to_linear_is_its_bias",
+        "twice the vector",
+        lambda m, x: torch.add(F.linear(x, m.w), m.b, alpha=2),
+        lambda m, x: F.linear(x, m.w, m.b),
+        (2, 3),
+        {"w": (5, 3), "b": (5,)},
+    ),
+    Pair(
+        "adding_a_vector_to_linear_is_its_bias",
+        "twice the product",
+        lambda m, x: torch.add(m.b, F.linear(x, m.w), alpha=2),
+        lambda m, x: F.linear(x, m.w, m.b),
+        (2, 3),
+        {"w": (5, 3), "b": (5,)},
+    ),
+    Pair(
+        "adding_a_vector_to_linear_is_its_bias",
+        "rows torn apart",
+        lambda m, x: F.linear(x, m.w).t() + m.b,
+        lambda m, x: F.linear(x, m.w, m.b).t(),
+        (5, 3),
+        {"w": (5, 3), "b": (5,)},
+    ),
+    Pair(
+        "adding_a_vector_to_linear_is_its_bias",
+        "subtracted",
+        lambda m, x: F.linear(x, m.w) - m.b,
+        lambda m, x: F.linear(x, m.w, m.b),
+        (2, 3),
+        {"w": (5, 3), "b": (5,)},
+    ),
+    Pair(
+        "linear_moves_rows_along",
+        "another row",
+        lambda m, x: F.linear(x[:, 0], m.w, m.b),
+        lambda m, x: F.linear(x, m.w, m.b)[:, 1],
+        (2, 4, 3),
+        {"w": (5, 3), "b": (5,)},
+    ),
+    Pair(
+        "linear_moves_rows_along",
+        "rows mixed by a view",
+        lambda m, x: F.linear(x.flatten(1).view(-1, 6), m.w).view(4, -1),
+        lambda m, x: F.linear(x.transpose(0, 1).reshape(-1, 6), m.w).view(4, -1),
+        (4, 3, 4),
+        {"w": (5, 6)},
+    ),
+    Pair(
+        "linear_moves_rows_along",
+        "rows across the batch",
+        lambda m, x: F.linear(x.view(2, 12), m.w),
+        lambda m, x: F.linear(x.t().reshape(2, 12), m.w),
+        (4, 6),
+        {"w": (5, 12)},
+    ),
+    Pair(
+        "linear_takes_rows_in_memory_order",
+        "not put back",
+        lambda m, x: F.linear(x.permute(0, 2, 3, 1), m.w),
+        lambda m, x: F.linear(x.permute(0, 3, 2, 1), m.w),
+        IMAGES,
+        {"w": (5, 4)},
+    ),
+    *(
+        Pair(
+            "convolution_has_full_attributes",
+            name,
+            lambda m, x: F.conv2d(x, m.w, None, 1, 1),
+            lambda m, x, given=given: F.conv2d(x, m.w, None, *given),
+            IMAGES,
+            {"w": (4, 4, 3, 3)},
+            {"w": (4, 4 // (*given, 1, 1, 1, 1)[3], 3, 3)},
+        )
+        for name, given in {"stride": (2, 1), "padding": (1, 0), "dilation": (1, 2, 2), "groups": (1, 1, 1, 2)}.items()
+    ),
+    Pair(
+        "convolution_has_full_attributes",
+        "transposed",
+        lambda m, x: F.conv2d(x, m.w, None, 1, 1),
+        lambda m, x: F.conv_transpose2d(x, m.w, None, 1, 1),
+        IMAGES,
+        {"w": (4, 4, 3, 3)},
+    ),
+    Pair(
+        "convolution_has_full_attributes",
+        "padding of the output",
+        lambda m, x: F.conv_transpose2d(x, m.w, None, 2, 1, (1, 0))[:, :, :11, :11],
+        lambda m, x: F.conv_transpose2d(x, m.w, None, 2, 1, (0, 1))[:, :, :11, :11].relu(),
+        IMAGES,
+        {"w": (4, 4, 3, 3)},
+    ),
+    *(
+        Pair(
+            "zero_padding_is_the_convolutions",
+            name,
+            lambda m, x, pad=pad: F.conv2d(pad(x), m.w),
+            lambda m, x: F.conv2d(x, m.w, padding=1),
+            IMAGES,
+            {"w": (5, 4, 3, 3)},
+        )
+        for name, pad in {
+            "asymmetric": lambda x: F.pad(x, (2, 0, 2, 0)),
+            "ones": lambda x: F.pad(x, (1, 1, 1, 1), value=1.0),
+            "reflection": lambda x: F.pad(x, (1, 1, 1, 1), mode="reflect"),
+            "replication": lambda x: F.pad(x, (1, 1, 1, 1), mode="replicate"),
+            "circular": lambda x: F.pad(x, (1, 1, 1, 1), mode="circular"),
+        }.items()
+    ),
+    Pair(
+        "zero_padding_is_the_convolutions",
+        "cropped, then padded",
+        lambda m, x: F.conv2d(F.pad(x, (-1, -1, -1, -1)), m.w, padding=2),
+        lambda m, x: F.conv2d(x, m.w, padding=1),
+        IMAGES,
+        {"w": (5, 4, 3, 3)},
+    ),
+    Pair(
+        "zero_padding_is_the_convolutions",
+        "the other dimension",
+        lambda m, x: F.conv2d(F.pad(x, (2, 2)), m.w, padding=(2, 0)),
+        lambda m, x: F.conv2d(F.pad(x, (0, 0, 2, 2)), m.w, padding=(2, 0)),
+        IMAGES,
+        {"w": (5, 4, 3, 3)},
+    ),
+    Pair(
+        "zero_padding_is_the_convolutions",
+        "the channels too",
+        lambda m, x: F.conv2d(F.pad(x, (1, 1, 1, 1, 1, 1)), m.w),
+        lambda m, x: F.conv2d(F.pad(x, (0, 0, 0, 0, 1, 1)), m.w, padding=1).relu(),
+        IMAGES,
+        {"w": (5, 6, 3, 3)},
+    ),
+    Pair(
+        "zero_padding_is_the_convolutions",
+        "before a transposed convolution",
+        lambda m, x: F.conv_transpose2d(F.pad(x, (1, 1, 1, 1)), m.w)[:, :, :6, :6],
+        lambda m, x: F.conv_transpose2d(x, m.w, padding=1),
+        IMAGES,
+        {"w": (4, 4, 3, 3)},
+    ),
+    Pair(
+        "zero_padding_is_the_convolutions",
+        "before the bias and the activation",
+        lambda m, x: F.conv2d(F.pad(x, (1, 1, 1, 1)).add(1), m.w),
+        lambda m, x: F.conv2d(x.add(1), m.w, padding=1),
+        IMAGES,
+        {"w": (5, 4, 3, 3)},
+    ),
+    Pair(
+        "convolution_over_the_whole_map_is_linear",
+        "in groups",
+        lambda m, x: F.conv2d(x, m.w, groups=2).flatten(1),
+        lambda m, x: F.linear(x.flatten(1), m.w.flatten(1).repeat(1, 2)),
+        IMAGES,
+        {"w": (4, 2, 6, 6)},
+    ),
+    Pair(
+        "convolution_over_the_whole_map_is_linear",
+        "padded",
+        lambda m, x: F.conv2d(x, m.w, padding=1)[:, :, 0, 0],
+        lambda m, x: F.conv2d(x, m.w)[:, :, 0, 0],
+        IMAGES,
+        {"w": (5, 4, 6, 6)},
+    ),
+    Pair(
+        "convolution_over_the_whole_map_is_linear",
+        "transposed",
+        lambda m, x: F.conv_transpose2d(x, m.w)[:, :, :1, :1],
+        lambda m, x: F.conv2d(x, m.w),
+        (2, 4, 2, 2),
+        {"w": (4, 4, 2, 2)},
+    ),
+    Pair(
+        "convolution_over_the_whole_map_is_linear",
+        "flattened across the batch",
+        lambda m, x: F.linear(x.reshape(2, 144), m.w.view(5, 144)),
+        lambda m, x: F.linear(x.transpose(0, 1).reshape(2, 144), m.w.view(5, 144)),
+        IMAGES,
+        {"w": (5, 4, 6, 6)},
+    ),
+    Pair("batch_norm", "eps", batch_norm(eps=1e-5), batch_norm(eps=1e-3), IMAGES, NORM),
+    Pair("batch_norm", "statistics", batch_norm(training=False), batch_norm(training=True), IMAGES, NORM),
+    Pair(
+        "batch_norm",
+        "no shift, no scale",
+        lambda m, x: F.batch_norm(x, m.mean_, m.var_, m.w, None),
+        lambda m, x: F.batch_norm(x, m.mean_, m.var_, None, m.w),
+        IMAGES,
+        {key: shape for key, shape in NORM.items() if key != "b"},
+    ),
+    Pair(
+        "batch_norm",
+        "mean for variance",
+        lambda m, x: F.batch_norm(x, m.var_, m.var1_, m.w, m.b) + m.var_[0],
+        lambda m, x: F.batch_norm(x, m.var1_, m.var_, m.w, m.b) + m.var_[0],
+        IMAGES,
+        {"var_": (4,), "var1_": (4,), "w": (4,), "b": (4,)},
+    ),
+    Pair(
+        "batch_norm",
+        "frozen in train mode",
+        batch_norm(training=True),
+        batch_norm(training=False),
+        IMAGES,
+        NORM,
+        training=True,
+    ),
+    *(
+        Pair(
+            "group_norm",
+            name,
+            lambda m, x: F.group_norm(x, 2, m.w, m.b),
+            forward,
+            IMAGES,
+            {"w": (4,), "b": (4,)},
+        )
+        for name, forward in {
+            "groups": lambda m, x: F.group_norm(x, 4, m.w, m.b),
+            "eps": lambda m, x: F.group_norm(x, 2, m.w, m.b, 0.1),
+            "no shift": lambda m, x: F.group_norm(x, 2, m.w) + 0 * m.b[0],
+            "no scale": lambda m, x: F.group_norm(x, 2, None, m.b) * (1 + 0 * m.w[0]),
+            "roles": lambda m, x: F.group_norm(x, 2, m.b, m.w) + 0 * m.w[0] * m.b[1],
+        }.items()
+    ),
+    Pair(
+        "layer_norm",
+        "fewer dimensions",
+        lambda _, x: F.layer_norm(x, (4,)),
+        lambda _, x: F.layer_norm(x, (3, 4)),
+        (2, 3, 4),
+    ),
+    Pair(
+        "layer_norm", "eps", lambda _, x: F.layer_norm(x, (4,)), lambda _, x: F.layer_norm(x, (4,), eps=0.1), (2, 3, 4)
+    ),
+    Pair(
+        "layer_norm",
+        "no shift, no scale",
+        lambda m, x: F.layer_norm(x, (4,), m.w),
+        lambda m, x: F.layer_norm(x, (4,), None, m.w),
+        (2, 3, 4),
+        {"w": (4,)},
+    ),
+    Pair(
+        "layer_norm_moves_rows_along",
+        "another row",
+        lambda _, x: F.layer_norm(x[:, 0], (4,)),
+        lambda _, x: F.layer_norm(x, (4,))[:, 1],
+        (2, 3, 4),
+    ),
+    Pair(
+        "layer_norm_moves_rows_along",
+        "columns",
+        lambda _, x: F.layer_norm(x.mT, (4,)),
+        lambda _, x: F.layer_norm(x, (4,)).mT,
+        (2, 4, 4),
+    ),
+    Pair("reductions_are_over_rows", "dims", lambda _, x: x.mean((1, 2)), lambda _, x: x.mean((2, 3)), (2, 4, 4, 4)),
+    Pair("reductions_are_over_rows", "the batch", lambda _, x: x.mean(0), lambda _, x: x.mean(1), (3, 3)),
+    Pair("reductions_are_over_rows", "sum for mean", lambda _, x: x.sum(1), lambda _, x: x.mean(1), (2, 3)),
+    Pair(
+        "reductions_are_over_rows",
+        "one truth value is not a number",
+        lambda _, x: (x > -9).sum(1) + (x > -9).sum(1),
+        lambda _, x: (x > -9)[:, 0] + (x > -9)[:, 0],
+        (2, 1),
+    ),
+    Pair(
+        "pooling_has_full_attributes",
+        "rounded up, padded",
+        lambda _, x: F.max_pool2d(x, 2, 2, 0, ceil_mode=True),
+        lambda _, x: F.max_pool2d(x, 2, 2, 1),
+        (2, 4, 5, 5),
+    ),
+    Pair(
+        "pooling_has_full_attributes",
+        "padding counted",
+        lambda _, x: F.avg_pool2d(x, 3, 2, 1),
+        lambda _, x: F.avg_pool2d(x, 3, 2, 1, count_include_pad=False),
+        IMAGES,
+    ),
+    Pair(
+        "pooling_has_full_attributes",
+        "padding counted where rounded up",
+        lambda _, x: F.avg_pool2d(x, 3, 2, 1, ceil_mode=True),
+        lambda _, x: F.avg_pool2d(x, 3, 2, 1, ceil_mode=True, count_include_pad=False),
+        (2, 4, 6, 6),
+    ),
+    Pair(
+        "pooling_has_full_attributes",
+        "divisor",
+        lambda _, x: F.avg_pool2d(x, 2),
+        lambda _, x: F.avg_pool2d(x, 2, divisor_override=3),
+        IMAGES,
+    ),
+    Pair(
+        "pooling_has_full_attributes",
+        "dilation",
+        lambda _, x: F.max_pool2d(x, 3, 1, 0),
+        lambda _, x: F.max_pool2d(x, 3, 1, 1, 2),
+        IMAGES,
+    ),
+    Pair(
+        "pooling_has_full_attributes", "max", lambda _, x: F.max_pool2d(x, 2), lambda _, x: F.avg_pool2d(x, 2), IMAGES
+    ),
+    Pair(
+        "average_of_the_whole_map_is_a_mean",
+        "padded",
+        lambda _, x: F.avg_pool2d(x, 6, 6, 1)[:, :, 0, 0],
+        lambda _, x: x.mean((2, 3)),
+        IMAGES,
+    ),
+    Pair(
+        "average_of_the_whole_map_is_a_mean",
+        "divisor",
+        lambda _, x: F.avg_pool2d(x, 6, divisor_override=2)[:, :, 0, 0],
+        lambda _, x: x.mean((2, 3)),
+        IMAGES,
+    ),
+    Pair(
+        "average_of_the_whole_map_is_a_mean",
+        "one pixel in two",
+        lambda _, x: F.avg_pool2d(x, 1, 2),
+        lambda _, x: x[:, :, 1::2, 1::2],
+        IMAGES,
+    ),
+    Pair(
+        "adaptive_pooling",
+        "where the size does not divide",
+        lambda _, x: F.adaptive_avg_pool2d(x, 3),
+        lambda _, x: F.avg_pool2d(x, 4, 2),
+        (2, 4, 8, 8),
+    ),
+    Pair(
+        "adaptive_pooling",
+        "the greatest",
+        lambda _, x: F.adaptive_max_pool2d(x, 3),
+        lambda _, x: F.adaptive_avg_pool2d(x, 3),
+        IMAGES,
+    ),
+    Pair(
+        "",
+        "twice one, twice the other",
+        lambda _, x: torch.add(x.tanh(), x.sigmoid(), alpha=2),
+        lambda _, x: torch.add(x.sigmoid(), x.tanh(), alpha=2),
+        (2, 3),
+    ),
+    Pair("", "minuend, subtrahend", lambda _, x: x.tanh() - x.exp(), lambda _, x: x.exp() - x.tanh(), (2, 3)),
+    Pair("", "an input overwritten", lambda _, x: x.clone().mul_(2) + x, lambda _, x: 2 * (x * 2), (2, 3)),
+    Pair("", "a constant", lambda _, x: x * torch.arange(3), lambda _, x: x * torch.arange(1, 4), (2, 3)),
+    Pair(
+        "",
+        "interpolation",
+        lambda _, x: F.interpolate(x, scale_factor=2),
+        lambda _, x: F.interpolate(x, scale_factor=2, mode="bilinear"),
+        IMAGES,
+    ),
+    Pair(
+        "", "one weight or two", lambda m, x: x * m.v + m.w, lambda m, x: x * m.v + m.v, (2, 3), {"v": (3,), "w": (3,)}
+    ),
+    Pair(
+        "", "two weights or one", lambda m, x: x * m.v + m.v, lambda m, x: x * m.v + m.w, (2, 3), {"v": (3,), "w": (3,)}
+    ),
+]
+
+DRAWN: dict[str, Callable[[torch.Tensor], torch.Tensor]] = {
+    "dropout": lambda x: F.dropout(x, 0.5),
+    "rand_like": torch.rand_like,
+    "randint_like": lambda x: torch.randint_like(x, 9),
+    "bernoulli": lambda x: torch.bernoulli(x.sigmoid()),
+    "uniform_": lambda x: torch.empty_like(x).uniform_(),
+    "normal_": lambda x: torch.empty_like(x).normal_(),
+    "exponential_": lambda x: torch.empty_like(x).exponential_(),
+    "random_": lambda x: torch.empty_like(x).random_(0, 9),
+    "poisson": lambda x: torch.poisson(x.abs()),
+    "multinomial": lambda x: torch.multinomial(x.sigmoid(), 3),
+    "rrelu": lambda x: F.rrelu(x, training=True),
+    "attention": lambda x: F.scaled_dot_product_attention(x[None], x[None], x[None], dropout_p=0.5)[0],
+}
+
+
+def numbered(pairs: list[Pair]) -> list[Any]:
+    return [pytest.param(number, id=str(pair)) for number, pair in enumerate(pairs)]
+
+
+@pytest.mark.parametrize("number", numbered(EQUAL))
+def test_equal_programs_have_one_canonical_form(number: int) -> None:
+    assert matched(number) is not None
+
+
+@pytest.mark.parametrize("number", numbered(EQUAL))
+def test_programs_called_equal_compute_the_same(number: int) -> None:
+    mapping = matched(number)
+    assert mapping is not None
+    one, other = EQUAL[number].modules()
+    assert not mapping.unmapped_source
+    assert not mapping.unmapped_target
+    other.load_state_dict(mapping.apply(one.state_dict()))
+    assert same(outputs(one, EQUAL[number].shape), outputs(other, EQUAL[number].shape))
+
+
+@pytest.mark.parametrize("number", numbered(NEAR))
+def test_a_near_miss_does_not_match(number: int) -> None:
+    assert matched(number, near=True) is None
+
+
+@pytest.mark.parametrize("pair", NEAR, ids=str)
+def test_a_near_miss_computes_something_else(pair: Pair) -> None:
+    one, other = pair.modules()
+    assert not same(outputs(one, pair.shape), outputs(other, pair.shape))
+
+
+@pytest.mark.parametrize("draw", [pytest.param(draw, id=name) for name, draw in DRAWN.items()])
+def test_two_draws_are_not_one(draw: Callable[[torch.Tensor], torch.Tensor]) -> None:
+    def once(_: Any, x: torch.Tensor) -> torch.Tensor:
+        drawn = draw(x)
+        return drawn * drawn
+
+    one, other = Program(once), Program(lambda _, x: draw(x) * draw(x))
+    assert not same(outputs(one, (3, 4)), outputs(other, (3, 4)))
+    x = torch.empty(3, 4, dtype=torch.float64)
+    graphs = [canonical(trace(module, x, training=True)) for module in (one, other)]
+    assert match(*graphs) is None
+
+
+@pytest.mark.parametrize("rewrite", REWRITES)
+def test_every_rewrite_has_a_pair_and_a_near_miss(rewrite: str) -> None:
+    assert [pair for pair in EQUAL if pair.rewrite == rewrite], f"no equal pair shows what {rewrite} does"
+    assert [pair for pair in NEAR if pair.rewrite == rewrite], f"no near miss shows where {rewrite} stops"
+
+
+@pytest.mark.parametrize("rewrite", REWRITES)
+def test_every_rewrite_is_needed(rewrite: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    numbers = [number for number, pair in enumerate(EQUAL) if pair.rewrite == rewrite]
+    without = {
+        op: [rule for rule in rules if rule.__name__ != rewrite] for op, rules in module_under_test._REWRITES.items()
+    }
+    monkeypatch.setattr(module_under_test, "_REWRITES", without)
+    assert [number for number in numbers if matched(number) is None], f"its pairs match without {rewrite}"
+
+
+def test_pairs_name_registered_rewrites() -> None:
+    assert {pair.rewrite for pair in [*EQUAL, *NEAR]} <= {*REWRITES, ""}
+
+
+@pytest.mark.parametrize("pair", EQUAL, ids=str)
+def test_a_canonical_form_is_its_own(pair: Pair) -> None:
+    module = pair.modules()[0]
+    graph = canonical(trace(module, torch.empty(pair.shape, dtype=torch.float64), training=pair.training))
+    matching = match(graph, graph)
+    assert matching is not None
+    assert all(one == other for one, other in matching.nodes.items())
+
+
+@pytest.mark.parametrize(
+    "forward",
+    [
+        pytest.param(lambda _, x: x.sum() + x.mean(), id="sum of two numbers"),
+        pytest.param(lambda _, x: x.sum() + x[0, 0], id="sum of a sum and an element"),
+        pytest.param(lambda _, x: x.sum().mean(), id="mean of one number"),
+        pytest.param(lambda _, x: torch.cat([x[:, :0].mT.relu().mT, x], 1), id="nothing, moved"),
+        pytest.param(lambda m, x: F.linear(x[:0], m.w), id="no row"),
+    ],
+)
+def test_numbers_and_nothing_have_canonical_forms_too(forward: Forward) -> None:
+    module = Program(forward, w=(4, 3))
+    graph = canonical(trace(module, torch.empty(2, 3, dtype=torch.float64)))
+    assert match(graph, graph) is not None
+
+
+def test_a_canonical_graph_has_one_output_a_node_and_no_dead_code() -> None:
+    def forward(m: Any, x: torch.Tensor) -> torch.Tensor:
+        F.max_pool2d(x, 3)
+        x = F.max_pool2d(x, 2) * m.w
+        return x
+
+    graph = canonical(trace(Program(forward, w=(1,), unused=(3,)), torch.empty(2, 3, 4, 4)))
+    assert [node.op for node in graph.nodes] == ["parameter", "input", "max_pool2d", "movement", "mul"]
+    assert all(len(node.shapes) == 1 for node in graph.nodes)
+    assert graph.state == {"w": (1,), "unused": (3,)}
+
+
+def test_a_value_computed_twice_is_one_node() -> None:
+    graph = canonical(trace(Program(lambda _, x: x.relu() + x.relu()), torch.empty(2, 3)))
+    assert [node.op for node in graph.nodes] == ["input", "relu", "add"]
+
+
+def test_a_node_remembers_where_it_was_traced() -> None:
+    module = nn.Sequential(nn.Flatten(), nn.Linear(12, 2))
+    traced_graph = trace(module, torch.empty(3, 3, 4))
+    linear = canonical(traced_graph).nodes[-1]
+    assert linear.op == "linear"
+    assert linear.path == "1"
+    assert traced_graph.nodes[linear.origin].op == "addmm"
