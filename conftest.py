@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import os
 
-# Workers of pytest-xdist share the cores already; torch reads this when it is imported.
+# Workers of pytest-xdist share the cores already; OpenMP reads these when torch is imported.
+os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
 if "PYTEST_XDIST_WORKER" in os.environ:
     os.environ.setdefault("OMP_NUM_THREADS", "1")
 

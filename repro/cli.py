@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import argparse
 import contextlib
+import os
 import shutil
 import sys
 import time
@@ -31,6 +32,9 @@ _SEED = 0
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command and return its exit code; `arguments` default to the process's own."""
+    # Threads that spin while they wait for each other lose most of their time as soon as something else is running on
+    # the machine; OpenMP reads this when torch loads it (docs/design.md has the figures).
+    os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
     parser = _parser()
     options = parser.parse_args(arguments)
     try:

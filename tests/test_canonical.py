@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+import itertools
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import pytest
@@ -14,8 +15,8 @@ from torch.nn import functional as F
 
 from repro import canonical as module_under_test
 from repro import fill
-from repro.canonical import canonical
-from repro.graph import Graph, trace
+from repro.canonical import Builder, Rewrite, canonical
+from repro.graph import Edge, Graph, Node, trace
 from repro.mapping import KeyMap, key_map, match
 
 Shape = tuple[int, ...]
@@ -1064,3 +1065,224 @@ def test_a_node_remembers_where_it_was_traced() -> None:
     assert linear.op == "linear"
     assert linear.path == "1"
     assert traced_graph.nodes[linear.origin].op == "addmm"
+
+
+# Every setting of an operation against every other
+
+
+def settings(*values: Iterable[Any]) -> list[tuple[Any, ...]]:
+    return list(itertools.product(*values))
+
+
+def padded_convolution(m: Any, x: torch.Tensor, left: int, right: int, top: int, padding: int) -> torch.Tensor:
+    return F.conv2d(F.pad(x, (left, right, top, 1)), m.w, None, 1, padding)
+
+
+def linear_of_moved(m: Any, x: torch.Tensor, before: Shape, after: Shape) -> Any:
+    return F.linear(x.permute(before), m.w, m.b).permute(after)
+
+
+def linear_and_vector(m: Any, x: torch.Tensor, dim: int, scale: int, first: bool, turned: bool) -> torch.Tensor:
+    mapped = F.linear(x, m.w).transpose(0, 1) if turned else F.linear(x, m.w)
+    vector = m.b.view([3 if d == dim else 1 for d in range(3)])
+    return torch.add(*((vector, mapped) if first else (mapped, vector)), alpha=scale)
+
+
+def normed_of_moved(m: Any, x: torch.Tensor, before: Shape, dims: int) -> Any:
+    return F.layer_norm(x.permute(before), (3,) * dims, m.w if dims == 1 else None)
+
+
+def cut(_: Any, x: torch.Tensor, order: Shape, start: int, step: int) -> Any:
+    return x.permute(order)[:, start::step].relu()
+
+
+def reduced(_: Any, x: torch.Tensor, name: str, dims: tuple[int, ...], keep: bool) -> Any:
+    return getattr(x, name)(dims, keepdim=keep)
+
+
+@dataclass(frozen=True)
+class Family:
+    """One operation, the settings to compare with each other, on which shapes, and its weights."""
+
+    forward: Forward
+    given: list[tuple[Any, ...]]
+    sizes: tuple[Shape, ...]
+    shapes: Mapping[str, Shape] = field(default_factory=dict)
+
+
+SIZES = (2, 2, 5, 6), (1, 2, 4, 4)
+CUBE = ((3, 3, 3),)
+ORDERS = list(itertools.permutations(range(3)))
+
+FAMILIES = {
+    "average pooling": Family(
+        lambda _, x, *given: F.avg_pool2d(x, *given),
+        settings((1, 2, 3, 4, (5, 6)), (None, 1, 2), (0, 1), (False, True), (False, True), (None, 2)),
+        SIZES,
+    ),
+    "max pooling": Family(
+        lambda _, x, *given: F.max_pool2d(x, *given),
+        settings((1, 2, 3, 4), (None, 1, 2), (0, 1), (1, 2), (False, True)),
+        SIZES,
+    ),
+    "adaptive pooling": Family(
+        lambda _, x, name, *size: getattr(F, name)(x, size),
+        settings(("adaptive_avg_pool2d", "adaptive_max_pool2d", "avg_pool2d"), (1, 2, 3, 4, 5), (1, 2, 3, 4, 6)),
+        SIZES,
+    ),
+    "convolution": Family(
+        lambda m, x, *given: F.conv2d(x, m.w, None, *given),
+        settings((1, 2, (1, 2)), (0, 1, (0, 1)), (1, 2)),
+        SIZES,
+        {"w": (3, 2, 2, 3)},
+    ),
+    "transposed convolution": Family(
+        lambda m, x, *given: F.conv_transpose2d(x, m.w, None, *given),
+        settings((1, 2), (0, 1), ((0, 0), (1, 0), (0, 1))),
+        SIZES,
+        {"w": (2, 3, 3, 3)},
+    ),
+    "padding": Family(
+        padded_convolution, settings((-1, 0, 1, 2), (0, 1, 2), (0, 1, 2), (0, 1)), SIZES, {"w": (3, 2, 3, 3)}
+    ),
+    "reductions": Family(
+        reduced,
+        settings(("sum", "mean"), [d for n in (1, 2, 3) for d in itertools.combinations(range(3), n)], (False, True)),
+        ((3, 3, 3), (2, 3, 1)),
+    ),
+    "views": Family(cut, settings(ORDERS, (0, 1), (1, 2)), CUBE),
+    "rows": Family(linear_of_moved, settings(ORDERS, ORDERS), CUBE, {"w": (3, 3), "b": (3,)}),
+    "vectors": Family(
+        linear_and_vector,
+        settings((0, 1, 2), (1, 2), (False, True), (False, True)),
+        CUBE,
+        {"w": (3, 3), "b": (3,)},
+    ),
+    "normalisation": Family(normed_of_moved, settings(ORDERS, (1, 2, 3)), CUBE, {"w": (3,)}),
+    "products": Family(
+        lambda m, x, alpha, beta, turned: torch.addmm(m.b, x.t() if turned else x, m.w, alpha=alpha, beta=beta),
+        settings((1, 2), (0, 1, 2), (False, True)),
+        ((3, 3),),
+        {"w": (3, 3), "b": (3,)},
+    ),
+    "arithmetic": Family(
+        lambda _, x, name, number, alpha: getattr(torch, name)(x, number, alpha=alpha),
+        settings(("add", "sub", "rsub"), (-1, 0, 1, 2), (1, 2)),
+        ((2, 3),),
+    ),
+    "quotients": Family(
+        lambda _, x, number, mode, over: torch.div(*((number, x) if over else (x, number)), rounding_mode=mode),
+        settings((torch.tensor(1.0), torch.tensor(2.0)), (None, "floor", "trunc"), (False, True)),
+        ((2, 3),),
+    ),
+    "powers": Family(
+        lambda _, x, number, over: number**x if over else x**number,
+        settings((1, 2, 3, 2.0), (False, True)),
+        ((2, 3),),
+    ),
+    "bounds": Family(
+        lambda _, x, low, high: torch.clamp(x, low, high) if (low, high) != (None, None) else x,
+        settings((None, -1, 0, 0.5), (None, 0, 1, 6)),
+        ((2, 3),),
+    ),
+    "concatenation": Family(
+        lambda _, x, order, dim, inner: torch.cat(
+            [
+                torch.cat([(x, x.relu(), -x)[i] for i in order[:2]], inner),
+                (x, x.relu(), -x)[order[2]].repeat(*(2 if d == inner != dim else 1 for d in (0, 1))),
+            ],
+            dim,
+        ),
+        settings(ORDERS, (0, 1), (0, 1)),
+        ((2, 2),),
+    ),
+}
+
+
+def lies(family: str) -> list[str]:
+    """The settings of one operation that are called equal and compute something else."""
+    forward, shapes = FAMILIES[family].forward, FAMILIES[family].shapes
+    found = []
+    for size in FAMILIES[family].sizes:
+        by_setting: dict[tuple[Any, ...], tuple[Program, Graph, list[torch.Tensor]]] = {}
+        for setting in FAMILIES[family].given:
+            program = Program(lambda m, x, setting=setting: forward(m, x, *setting), **shapes)
+            try:
+                computed = outputs(program, size)
+            except RuntimeError:  # a setting that torch refuses
+                continue
+            graph = canonical(trace(program, torch.empty(size, dtype=torch.float64)))
+            by_setting[setting] = program, graph, computed
+        for one, other in itertools.combinations(by_setting, 2):
+            (_, source, expected), (program, target, actual) = by_setting[one], by_setting[other]
+            matching = match(source, target)
+            if matching is None:
+                continue
+            mapping = key_map(source, target, matching)
+            if any(entry.steps or entry.source != entry.target for entry in mapping.entries):
+                weights = Program(forward, **shapes).state_dict()
+                program.load_state_dict(mapping.apply(weights))
+                actual = outputs(program, size)
+                program.load_state_dict(weights)
+            if not same(expected, actual):
+                found.append(f"{one} and {other} on {size}")
+    return found
+
+
+@pytest.mark.parametrize("family", FAMILIES)
+def test_settings_called_equal_compute_the_same(family: str) -> None:
+    assert lies(family) == []
+
+
+def reads_in_order(b: Builder, n: Node) -> Edge:
+    return b.reshape(n, n.inputs[0], n.shape)
+
+
+def pads_evenly(b: Builder, n: Node) -> Edge | None:
+    pad = b[n.inputs[0]].get("pad")
+    if pad is None or n.get("output_padding") is not None:
+        return None
+    more = (pad[2] + pad[3]) // 2, (pad[0] + pad[1]) // 2
+    padding = tuple(one + other for one, other in zip(n.get("padding"), more, strict=True))
+    attributes = dict(n.attributes) | {"padding": padding}
+    return b.emit(n, "convolution", (b[n.inputs[0]].inputs[0], *n.inputs[1:]), n.shape, **attributes)
+
+
+def forgets(*names: str) -> Rewrite:
+    def rule(b: Builder, n: Node) -> Edge | None:
+        kept = tuple((name, value) for name, value in n.attributes if name not in names)
+        return b.add(replace(n, attributes=kept)) if kept != n.attributes else None
+
+    return rule
+
+
+def drops_the_number(b: Builder, n: Node) -> Edge | None:
+    return n.inputs[0] if len(n.inputs) == 1 else None
+
+
+def sorts_the_operands(b: Builder, n: Node) -> Edge | None:
+    ordered = tuple(sorted(n.inputs, key=lambda edge: edge.node))
+    return b.add(replace(n, inputs=ordered)) if ordered != n.inputs else None
+
+
+@pytest.mark.parametrize(
+    ("op", "rule", "family"),
+    [
+        pytest.param("permute", reads_in_order, "views", id="a view that reads in order"),
+        pytest.param("permute", reads_in_order, "rows", id="rows that stay where they are"),
+        pytest.param("convolution", pads_evenly, "padding", id="padding shared out evenly"),
+        pytest.param("avg_pool2d", forgets("count_include_pad"), "average pooling", id="padding that always counts"),
+        pytest.param("avg_pool2d", forgets("divisor_override"), "average pooling", id="another divisor"),
+        pytest.param("max_pool2d", forgets("kernel_size", "dilation"), "max pooling", id="any kernel of that reach"),
+        pytest.param("add", drops_the_number, "arithmetic", id="a number that is dropped"),
+        pytest.param("div", forgets("rounding_mode"), "quotients", id="no rounding"),
+        pytest.param("addmm", forgets("beta"), "products", id="no factor"),
+        pytest.param("cat", sorts_the_operands, "concatenation", id="any order"),
+    ],
+)
+def test_a_rewrite_that_lies_is_caught(op: str, rule: Rewrite, family: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    rules = dict(module_under_test._REWRITES)
+    last = op in ("convolution", "avg_pool2d", "max_pool2d")
+    rules[op] = [*rules.get(op, []), rule] if last else [rule, *rules.get(op, [])]
+    monkeypatch.setattr(module_under_test, "_REWRITES", rules)
+    assert lies(family)

@@ -14,6 +14,7 @@ from torch import nn
 from torch.nn import functional as F
 from torch.nn.modules import module as module_hooks
 
+from repro import graph as module_under_test
 from repro.graph import Graph, Node, TraceError, digest, replay, trace
 
 HERE = "/".join(Path(__file__).parts[-2:])
@@ -545,3 +546,44 @@ def test_an_observer_can_replace_a_value() -> None:
 
     actual = replay(trace(network, x), state_of(network), [x], observe)["output"]
     assert torch.equal(actual, network[2](torch.full((2, 4), 3.0)))
+
+
+# What is said of an operation instead of asking its meta kernel
+
+KERNELS: dict[str, list[tuple[Any, ...]]] = {
+    "relu": [
+        (torch.ones(2, 3),),
+        (torch.ones(2, 3, 4, 5).to(memory_format=torch.channels_last),),
+        (torch.ones(3).long(),),
+    ],
+    "native_batch_norm": [
+        (x, w, w, w, w, training, 0.1, 1e-5)
+        for x in (torch.ones(4, 3), torch.ones(2, 3, 4), torch.ones(2, 3, 4, 5).to(memory_format=torch.channels_last))
+        for w in (torch.ones(3), None)
+        for training in (True, False)
+        if training or w is not None
+    ],
+}
+
+
+@pytest.mark.parametrize("func", module_under_test._SHAPES, ids=module_under_test.name_of)
+def test_what_is_said_of_an_operation_is_what_its_kernels_return(func: Any) -> None:
+    for given in KERNELS[module_under_test.name_of(func)]:
+        on_meta = tuple(x.to("meta") if isinstance(x, torch.Tensor) else x for x in given)
+        said, returned, kernel = (
+            [(x.shape, x.stride(), x.dtype) for x in torch.utils._pytree.tree_leaves(result)]
+            for result in (module_under_test._SHAPES[func](*on_meta), func(*given), func(*on_meta))
+        )
+        assert said == kernel
+        assert said == returned
+
+
+def test_every_recorded_shape_is_that_of_the_real_tensor() -> None:
+    network = nn.Sequential(Residual())
+    x = torch.randn(2, 3, 6, 6)
+    graph = trace(network, x, training=True)
+
+    def observe(node: Node, operands: list[torch.Tensor]) -> None:
+        assert [graph.shape(edge) for edge in node.inputs] == [tuple(operand.shape) for operand in operands]
+
+    replay(graph, {key: tensor.clone() for key, tensor in state_of(network).items()}, [x], observe)
