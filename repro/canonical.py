@@ -21,7 +21,7 @@ Rewrite = Callable[["Builder", Node], Edge | None]
 
 _REWRITES: dict[str, list[Rewrite]] = {}
 
-COMMUTATIVE = frozenset({"add", "mul", "maximum", "minimum"})
+_COMMUTATIVE = frozenset({"add", "mul", "maximum", "minimum"})
 
 _VIEWS = frozenset(
     "view _unsafe_view reshape _reshape_alias expand permute transpose t squeeze unsqueeze select slice unbind split"
@@ -62,7 +62,8 @@ def canonical(graph: Graph) -> Graph:
         inputs = tuple(image[edge] for edge in node.inputs)
         for output, shape in enumerate(node.shapes):
             which = (("output", output),) if len(node.shapes) > 1 else ()
-            single = replace(node, inputs=inputs, shapes=(shape,), attributes=node.attributes + which)
+            attributes, dtypes = node.attributes + which, (node.dtypes[output],)
+            single = replace(node, inputs=inputs, shapes=(shape,), dtypes=dtypes, attributes=attributes)
             image[Edge(index, output)] = builder.add(single)
     outputs = tuple((label, image[edge]) for label, edge in graph.outputs)
     return builder.finish(outputs)
@@ -87,7 +88,7 @@ class Builder:
             if edge is not None:
                 return edge
         call = node.origin if node.origin in self._random else None
-        key = (node.op, node.attributes, node.inputs, node.shapes, node.name, call)
+        key = (node.op, node.attributes, node.inputs, node.shapes, node.dtypes, node.name, call)
         known = self._known.get(key)
         if known is None:
             known = self._known[key] = Edge(len(self.nodes))
@@ -101,6 +102,7 @@ class Builder:
 
     def move(self, like: Node, edge: Edge, movement: Movement) -> Edge:
         """Add a movement of the value at `edge`."""
+        like = replace(like, dtypes=(self[edge].dtype,))
         return self.emit(like, "movement", (edge,), movement.shape, movement=movement)
 
     def reshape(self, like: Node, edge: Edge, shape: Shape) -> Edge:
@@ -131,10 +133,17 @@ def without(node: Node, *names: str) -> dict[str, Any]:
     return {name: value for name, value in node.attributes if name not in names}
 
 
+def commutes(node: Node) -> bool:
+    """Whether its two operands may change places."""
+    return node.op in _COMMUTATIVE and len(node.inputs) == 2 and node.get("alpha", 1) == 1
+
+
 @rewrite(*_VIEWS)
 def views_are_movements(b: Builder, n: Node) -> Edge | None:
     """A view reads elements of its input and computes nothing; torch itself is asked which, by strides."""
     source = b[n.inputs[0]].shape
+    if n.dtype != b[n.inputs[0]].dtype:  # view(dtype) reads the bits as something else
+        return None
     if n.op in ("view", "_unsafe_view", "reshape", "_reshape_alias"):
         return b.reshape(n, n.inputs[0], n.shape)
     operation = getattr(torch.ops.aten, n.op)
@@ -146,14 +155,14 @@ def views_are_movements(b: Builder, n: Node) -> Edge | None:
 @rewrite(*_COPIES)
 def copies_are_nothing(b: Builder, n: Node) -> Edge | None:
     """A copy has its source's values; one that changes the dtype is kept as a cast."""
-    dtype = n.get("dtype")
-    return n.inputs[0] if dtype is None else b.emit(n, "cast", n.inputs, n.shape, dtype=dtype)
+    return n.inputs[0] if n.dtype == b[n.inputs[0]].dtype else b.emit(n, "cast", n.inputs, n.shape)
 
 
 @rewrite("copy")
 def overwriting_is_the_new_value(b: Builder, n: Node) -> Edge | None:
-    """What was written over is gone, if all of it was."""
-    return n.inputs[1] if b[n.inputs[1]].shape == n.shape else None
+    """What was written over is gone, if all of it was and by values of the same dtype."""
+    new = b[n.inputs[1]]
+    return n.inputs[1] if (new.shape, new.dtype) == (n.shape, n.dtype) else None
 
 
 @rewrite("movement")
@@ -198,10 +207,12 @@ def scalars_are_attributes(b: Builder, n: Node) -> Edge | None:
         return b.add(replace(n, attributes=tuple(pair for pair in n.attributes if pair[0] != "alpha")))
     if len(n.inputs) == 2 and b[n.inputs[1]].op == "constant" and math.prod(b[n.inputs[1]].shape) == 1:
         number = b.graph.constants[b[n.inputs[1]].name].item()
-        if b[n.inputs[0]].shape == n.shape:
+        if (b[n.inputs[0]].shape, b[n.inputs[0]].dtype) == (n.shape, n.dtype):
             return b.add(replace(n, inputs=n.inputs[:1], attributes=(*n.attributes, ("other", number))))
     neutral = 0 if n.op in ("add", "sub") else 1
-    return n.inputs[0] if len(n.inputs) == 1 and n.get("other") == neutral and not n.get("rounding_mode") else None
+    if len(n.inputs) != 1 or n.get("other") != neutral or n.get("rounding_mode") or b[n.inputs[0]].dtype != n.dtype:
+        return None
+    return n.inputs[0]
 
 
 @rewrite("mul")
@@ -282,7 +293,8 @@ def batched_product_with_one_weight_is_linear(b: Builder, n: Node) -> Edge | Non
 @rewrite("add")
 def adding_a_vector_to_linear_is_its_bias(b: Builder, n: Node) -> Edge | None:
     """linear(x, w) + v = linear(x, w, v) for a vector v along the last dimension, also after rows were moved."""
-    for x, vector in (n.inputs, n.inputs[::-1]) if len(n.inputs) == 2 else ():
+    plain = len(n.inputs) == 2 and len(n.shape) > 0 and n.get("alpha", 1) == 1
+    for x, vector in (n.inputs, n.inputs[::-1]) if plain else ():
         moved = b[x].get("movement")
         product = b[x] if moved is None else b[b[x].inputs[0]]
         width = n.shape[-1]
@@ -371,25 +383,23 @@ def convolution_over_the_whole_map_is_linear(b: Builder, n: Node) -> Edge | None
     return b.reshape(n, mapped, n.shape)
 
 
-@rewrite("native_batch_norm", "_native_batch_norm_legit", "_native_batch_norm_legit_no_training", "cudnn_batch_norm")
+@rewrite(
+    "native_batch_norm",
+    "_native_batch_norm_legit",
+    "_native_batch_norm_legit_no_training",
+    "_native_batch_norm_legit_functional",
+    "cudnn_batch_norm",
+)
 def batch_norm(b: Builder, n: Node) -> Edge | None:
     """All spellings normalise by the running statistics in eval, where momentum has no effect."""
     if n.get("output") != 0:
         return None
-    training = bool(n.get("training", n.get("train", False)))
+    training = bool(n.get("training", False))
     attributes = {"training": training, "eps": n.get("eps", n.get("epsilon"))}
     if training:
         attributes["momentum"] = n.get("momentum", n.get("exponential_average_factor"))
     absent = {name: None for name in ("weight", "bias", "running_mean", "running_var") if n.get(name, n) is None}
     return b.emit(n, "batch_norm", n.inputs, n.shape, **attributes, **absent)
-
-
-@rewrite("native_group_norm")
-def group_norm(b: Builder, n: Node) -> Edge | None:
-    """The sizes it is told are those of its input."""
-    if n.get("output") != 0:
-        return None
-    return b.emit(n, "group_norm", n.inputs, n.shape, **without(n, "output", "N", "C", "HxW"))
 
 
 @rewrite("native_layer_norm")
@@ -429,10 +439,10 @@ def reductions_are_over_rows(b: Builder, n: Node) -> Edge | None:
     dims = n.get("dim") or range(len(source))
     reduced = sorted(dim % len(source) for dim in ((dims,) if isinstance(dims, int) else dims))
     kept = [dim for dim in range(len(source)) if dim not in reduced]
-    view = torch.empty(source, device="meta").permute(*kept, *reduced)
+    view = torch.empty(source, device="meta").permute([*kept, *reduced])
     moved = b.move(n, n.inputs[0], of_view(source, view))
     count, width = math.prod(source[dim] for dim in kept), math.prod(source[dim] for dim in reduced)
-    if width == 1 and n.get("dtype") is None:
+    if width == 1 and n.dtype == b[n.inputs[0]].dtype:
         return b.reshape(n, moved, n.shape)
     flat = b.reshape(n, moved, (count, width))
     return b.reshape(n, b.emit(n, n.op, (flat,), (count,), rows=True, dtype=n.get("dtype")), n.shape)

@@ -16,10 +16,10 @@ from pathlib import Path
 from types import FrameType
 from typing import Any
 
-import numpy
 import torch
 from torch import nn
 from torch.nn.modules import module as module_hooks
+from torch.overrides import TorchFunctionMode
 from torch.utils import _pytree as pytree
 from torch.utils._python_dispatch import TorchDispatchMode
 
@@ -60,6 +60,7 @@ class Node:
     attributes  every argument that is not a tensor, by schema name and with defaults filled in
     inputs      the tensors read, in schema order
     shapes      the shape of each output
+    dtypes      the dtype of each output
     name        of a leaf: its state_dict key, `input[0]`, or a constant's digest
     path        of the innermost module that was running, "" for the root
     where       file and line, outside torch, that called for it
@@ -70,6 +71,7 @@ class Node:
     attributes: tuple[tuple[str, Any], ...]
     inputs: tuple[Edge, ...]
     shapes: tuple[Shape, ...]
+    dtypes: tuple[torch.dtype, ...]
     name: str = ""
     path: str = ""
     where: str = ""
@@ -79,6 +81,11 @@ class Node:
     def shape(self) -> Shape:
         """The shape of the first output."""
         return self.shapes[0]
+
+    @property
+    def dtype(self) -> torch.dtype:
+        """The dtype of the first output."""
+        return self.dtypes[0]
 
     def get(self, attribute: str, default: Any = None) -> Any:
         """The value of one attribute."""
@@ -90,7 +97,7 @@ class Graph:
     """A traced program: nodes in execution order, inputs before their readers.
 
     outputs   label -> what the program returns; in training also the buffers it leaves behind (`update of KEY`)
-    state     key -> shape of every parameter and buffer the module has, read or not
+    state     key -> shape of every parameter and buffer in the module's state_dict, read or not
     aliases   key -> the first key of the same tensor, for shared parameters
     calls     node index -> the ATen call as made, with edges in place of tensors (see `replay`)
     """
@@ -134,24 +141,25 @@ def trace(module: nn.Module, *inputs: torch.Tensor, training: bool = False) -> G
     was. Raises TraceError for a module that fails, is lazy, or decides by the values in a tensor.
     """
     lazy = [name for name, child in module.named_modules() if isinstance(child, nn.modules.lazy.LazyModuleMixin)]
-    if lazy and any(isinstance(p, nn.parameter.UninitializedParameter) for p in module.parameters()):
-        raise TraceError(f"module {lazy[0]!r} is lazy: its shapes are not known; run one batch through it first")
+    tensors_of_all = (*module.parameters(), *module.buffers())
+    if lazy and any(nn.parameter.is_lazy(tensor) for tensor in tensors_of_all):
+        name = f"module {lazy[0]!r}" if lazy[0] else "the module"
+        raise TraceError(f"{name} is lazy: its shapes are not known; run one batch through it first")
 
-    tensors = {
-        **dict(module.named_parameters(remove_duplicate=False)),
-        **dict(module.named_buffers(remove_duplicate=False)),
-    }
+    parameters = dict(module.named_parameters(remove_duplicate=False))
+    tensors = {**parameters, **dict(module.named_buffers(remove_duplicate=False))}
+    saved = module.state_dict(keep_vars=True)
     first: dict[int, str] = {}
     aliases = {key: first.setdefault(id(tensor), key) for key, tensor in tensors.items()}
     recorder = _Recorder()
     stand_ins: dict[str, torch.Tensor] = {}
-    parameters = {key for key, _ in module.named_parameters(remove_duplicate=False)}
     for key, tensor in tensors.items():
-        if aliases[key] != key:
-            stand_ins[key] = stand_ins[aliases[key]]
-        else:
+        if aliases[key] == key:  # functional_call gives the further names of a shared tensor the same stand-in
             stand_ins[key] = torch.empty(tensor.shape, dtype=tensor.dtype, device="meta")
-            recorder.leaf("parameter" if key in parameters else "buffer", key, stand_ins[key])
+            if key in parameters or key in saved or tensor.device.type == "meta":
+                recorder.leaf("parameter" if key in parameters else "buffer", key, stand_ins[key])
+            else:  # a buffer that no state_dict holds cannot be mapped: its values are part of the program
+                recorder.constant(tensor, stand_ins[key])
     images = tuple(torch.empty(x.shape, dtype=x.dtype, device="meta") for x in inputs)
     for index, image in enumerate(images):
         recorder.leaf("input", f"input[{index}]", image)
@@ -162,7 +170,7 @@ def trace(module: nn.Module, *inputs: torch.Tensor, training: bool = False) -> G
     functional = torch.func.functionalize(program, remove="mutations")
     with _mode_of(module, training), recorder.following(module), torch.no_grad(), _plain_attention():
         try:
-            with recorder, torch.device("meta"):
+            with recorder, _LiteralsOnCpu():
                 result = functional(stand_ins, images)
         except TraceError:
             raise
@@ -177,7 +185,7 @@ def trace(module: nn.Module, *inputs: torch.Tensor, training: bool = False) -> G
         nodes=tuple(recorder.nodes),
         outputs=tuple(outputs),
         training=training,
-        state={key: tuple(tensor.shape) for key, tensor in tensors.items()},
+        state={key: tuple(tensor.shape) for key, tensor in tensors.items() if key in saved},
         aliases={key: target for key, target in aliases.items() if key != target},
         calls=recorder.calls,
         constants=recorder.constants,
@@ -194,13 +202,15 @@ class _Recorder(TorchDispatchMode):  # type: ignore[no-untyped-call]  # torch le
         self.constants: dict[str, torch.Tensor] = {}
         self.updates: dict[str, Edge] = {}
         self.paths: list[str] = [""]
+        self._failed: tuple[BaseException | None, str] = (None, "")  # an exception, and the module that raised it
         self._edges: dict[int, Edge] = {}
         self._values: dict[int, torch.Tensor] = {}  # the data of tensors that depend on no input
         self._alive: list[Any] = []  # an id means something only while its tensor lives
 
     def leaf(self, op: str, name: str, tensor: torch.Tensor) -> Edge:
         edge = Edge(len(self.nodes))
-        self.nodes.append(Node(op, (), (), (tuple(tensor.shape),), name, self.paths[-1], origin=len(self.nodes)))
+        shapes, dtypes = (tuple(tensor.shape),), (tensor.dtype,)
+        self.nodes.append(Node(op, (), (), shapes, dtypes, name, self.paths[-1], origin=len(self.nodes)))
         self._edges[id(tensor)] = edge
         self._alive.append(tensor)
         return edge
@@ -208,15 +218,18 @@ class _Recorder(TorchDispatchMode):  # type: ignore[no-untyped-call]  # torch le
     def edge(self, tensor: torch.Tensor) -> Edge:
         """Where a tensor came from; one that nothing produced here is a constant."""
         known = self._edges.get(id(tensor))
-        return known if known is not None else self._constant(tensor)
-
-    def _constant(self, tensor: torch.Tensor) -> Edge:
+        if known is not None:
+            return known
         if tensor.device.type == "meta":
             raise TraceError(
                 f"{self._place()}: a tensor on the meta device that is no parameter, buffer or input is read"
             )
-        data = tensor.detach().cpu().contiguous()
-        edge = self.leaf("constant", digest(data.numpy()), tensor)
+        return self.constant(tensor, tensor)
+
+    def constant(self, data: torch.Tensor, tensor: torch.Tensor) -> Edge:
+        """Write down that `tensor` holds `data`, whatever the inputs."""
+        data = data.detach().cpu().contiguous()
+        edge = self.leaf("constant", digest(data), tensor)
         self.constants[self.nodes[edge.node].name] = data
         self._values[id(tensor)] = data
         return edge
@@ -226,23 +239,57 @@ class _Recorder(TorchDispatchMode):  # type: ignore[no-untyped-call]  # torch le
         name = func._schema.name.removeprefix("aten::")
         tensors = [x for x in pytree.tree_leaves((args, kwargs)) if isinstance(x, torch.Tensor)]
         known = all(id(x) in self._values or (id(x) not in self._edges and x.device.type != "meta") for x in tensors)
-        if name in _DATA_DEPENDENT:
+        by_mask = name == "index" and any(x.dtype == torch.bool for x in tensors[1:])
+        if name in _DATA_DEPENDENT or (by_mask and not known):
             if known and tensors:
                 return func(*self._real(args), **self._real(kwargs))
             what = name.lstrip("_")
             raise TraceError(
                 f"{self._place()}: it decides by the values in a tensor ({what}), so it has no fixed graph"
             )
-        if name == "copy_" and id(args[0]) in self._edges:
-            self.updates[self.nodes[self._edges[id(args[0])].node].name] = self.edge(args[1])
-            return args[0]
-        here = {"device": "meta"} if "device" in kwargs else {}
+        if func._schema.is_mutable:
+            target = self._overwritten(args[0])
+            if name == "copy_" and target is not None:
+                self.updates[target.name] = self.edge(args[1])
+                return args[0]
+            if args[0].device.type != "meta":
+                raise TraceError(
+                    f"{self._place()}: it writes into a tensor that is no parameter, buffer or input ({name})"
+                )
+            # What is left are torch's own temporaries, which nothing else looks at: the result takes over their name.
+            self._values.pop(id(args[0]), None)
+            name = name.removesuffix("_")
+        if func is torch.ops.aten.native_batch_norm.default and args[5] and args[3] is not None:
+            return self._training_batch_norm(*args)
+        here = {"device": "meta"} if any(a.name == "device" for a in func._schema.arguments) else {}
         shaped = _SHAPES.get(func)
         result = shaped(*args) if shaped else func(*self._meta(args), **{**self._meta(kwargs), **here})
         self._write(func, name, args, kwargs, result)
         if known and not is_random(func) and not func._schema.is_mutable:
             self._evaluate(func, args, kwargs, result)
         return result
+
+    def _overwritten(self, tensor: torch.Tensor) -> Node | None:
+        """The leaf that a tensor is or views all of."""
+        edge = self._edges.get(id(tensor))
+        while edge is not None:
+            node = self.nodes[edge.node]
+            if node.op in LEAVES:
+                return node
+            edge = node.inputs[0] if node.op in ("alias", "detach", "view") else None
+        return None
+
+    def _training_batch_norm(self, *args: Any) -> Any:
+        """The form of it that returns the new running statistics, which the module's own writes into its buffers."""
+        func = torch.ops.aten._native_batch_norm_legit_functional.default
+        result = func(*self._meta(args))
+        self._write(func, name_of(func), args, {}, result)
+        for buffer, output in ((args[3], result[3]), (args[4], result[4])):
+            name = self.nodes[self.edge(buffer).node].name
+            if name:
+                self.updates[name] = self.edge(output)
+            self._edges[id(buffer)] = self._edges[id(output)]
+        return result[:3]
 
     def _write(self, func: Any, name: str, args: Any, kwargs: Any, result: Any) -> None:
         schema = func._schema.arguments
@@ -258,10 +305,14 @@ class _Recorder(TorchDispatchMode):  # type: ignore[no-untyped-call]  # torch le
                 attributes.append((argument.name, tuple(item is not None for item in value)))
             elif argument.name not in _PLACEMENT:
                 attributes.append((argument.name, _hashable(value)))
+        if name == "as_strided" and not args[0].is_contiguous():  # the one operation that sees memory and not values
+            attributes.append(("memory", tuple(args[0].stride())))
         outputs = [x for x in pytree.tree_leaves(result) if isinstance(x, torch.Tensor)]
         index = len(self.nodes)
-        shapes = tuple(tuple(x.shape) for x in outputs)
-        self.nodes.append(Node(name, tuple(attributes), tuple(inputs), shapes, "", self.paths[-1], _caller(), index))
+        shapes, dtypes = tuple(tuple(x.shape) for x in outputs), tuple(x.dtype for x in outputs)
+        self.nodes.append(
+            Node(name, tuple(attributes), tuple(inputs), shapes, dtypes, "", self.paths[-1], _caller(), index)
+        )
         as_edges = pytree.tree_map(lambda x: self.edge(x) if isinstance(x, torch.Tensor) else x, (args, kwargs))
         self.calls[index] = (func, *as_edges)
         for position, output in enumerate(outputs):
@@ -277,9 +328,7 @@ class _Recorder(TorchDispatchMode):  # type: ignore[no-untyped-call]  # torch le
         for output, value in zip(
             outputs, [x for x in pytree.tree_leaves(real) if isinstance(x, torch.Tensor)], strict=True
         ):
-            edge = self.leaf("constant", digest(value.numpy()), output)
-            self.constants[self.nodes[edge.node].name] = value
-            self._values[id(output)] = value
+            self.constant(value, output)
 
     def _real(self, tree: Any) -> Any:
         return pytree.tree_map(lambda x: self._values.get(id(x), x) if isinstance(x, torch.Tensor) else x, tree)
@@ -309,7 +358,8 @@ class _Recorder(TorchDispatchMode):  # type: ignore[no-untyped-call]  # torch le
                 frame, line = trace_back.tb_frame, trace_back.tb_lineno
             trace_back = trace_back.tb_next
         where = f" at {_short(frame.f_code.co_filename)}:{line}" if frame is not None else ""
-        path = f" in module {self.paths[-1]!r}" if self.paths[-1] else ""
+        failed, name = self._failed
+        path = f" in module {name!r}" if failed is error and name else ""
         given = ", ".join("x".join(map(str, x.shape)) for x in inputs)
         what = str(error).strip().partition("\n")[0]
         return f"forward failed on an input of {given}{path}{where}: {type(error).__name__}: {what}"
@@ -323,11 +373,14 @@ class _Recorder(TorchDispatchMode):  # type: ignore[no-untyped-call]  # torch le
             self.paths.append(names.get(id(child), self.paths[-1]))
 
         def leave(_: nn.Module, __: Any, ___: Any) -> None:
+            error = sys.exc_info()[1]
+            if error is not None and error is not self._failed[0]:
+                self._failed = (error, self.paths[-1])
             self.paths.pop()
 
         handles = [
             module_hooks.register_module_forward_pre_hook(enter),
-            module_hooks.register_module_forward_hook(leave),
+            module_hooks.register_module_forward_hook(leave, always_call=True),
         ]
         try:
             yield
@@ -347,6 +400,9 @@ def replay(
     observe: called with each node and the tensors it reads, in `node.inputs` order; what it returns, unless None,
     takes the place of the node's own result.
     """
+    shapes = tuple(tuple(x.shape) for x in inputs)
+    if shapes != graph.input_shapes:
+        raise ValueError(f"inputs of shapes {shapes} were given; the graph was traced with {graph.input_shapes}")
     values: dict[Edge, torch.Tensor] = {}
     remaining = iter(inputs)
     last_reader = {edge: node.origin for node in graph.nodes for edge in node.inputs}
@@ -375,11 +431,23 @@ def replay(
     return {label: values[edge] for label, edge in graph.outputs}
 
 
-def digest(array: numpy.ndarray[Any, Any]) -> str:
-    """A name for an array's contents: equal digests mean equal shape, dtype and bits."""
-    content = hashlib.blake2b(numpy.ascontiguousarray(array).tobytes(), digest_size=8)
-    content.update(f"{array.dtype}{array.shape}".encode())
+def digest(tensor: torch.Tensor) -> str:
+    """A name for a tensor's contents: equal digests mean equal shape, dtype and bits."""
+    content = hashlib.blake2b(f"{tensor.dtype}{tuple(tensor.shape)}".encode(), digest_size=16)
+    content.update(tensor.detach().cpu().contiguous().reshape(-1).view(torch.uint8).numpy().tobytes())
     return content.hexdigest()
+
+
+class _LiteralsOnCpu(TorchFunctionMode):
+    """Keep the numbers written out in a program, which a tensor on the meta device would lose."""
+
+    def __torch_function__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        kwargs = dict(kwargs or {})
+        if func is torch.Tensor.new_tensor and not isinstance(args[1], torch.Tensor):
+            return torch.tensor(args[1], dtype=kwargs.get("dtype", args[0].dtype), device="cpu")
+        if func in (torch.tensor, torch.as_tensor, torch.asarray) and not isinstance(args[0], torch.Tensor):
+            kwargs["device"] = "cpu"
+        return func(*args, **kwargs)
 
 
 def _batch_norm_shapes(x: torch.Tensor, *rest: Any) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:

@@ -14,9 +14,9 @@ from dataclasses import dataclass, field
 
 import torch
 
-from repro.canonical import COMMUTATIVE
+from repro.canonical import commutes
 from repro.errors import ReproError
-from repro.graph import Edge, Graph, Node
+from repro.graph import Edge, Graph, Node, Shape
 from repro.movement import Movement
 
 MAX_CHOICES = 10_000  # symmetric operands tried before the search gives up; no network met so far needs 50
@@ -28,10 +28,11 @@ class MappingError(ReproError):
 
 @dataclass(frozen=True)
 class Entry:
-    """One tensor of the target: the source's tensor `source`, moved by each of `steps` in turn."""
+    """One tensor of the target: the source's tensor `source`, of `shape`, moved by each of `steps` in turn."""
 
     target: str
     source: str
+    shape: Shape
     steps: tuple[Movement, ...] = ()
     reason: str = "read at the same place of both graphs"
 
@@ -61,8 +62,7 @@ class KeyMap:
     def invert(self) -> KeyMap:
         """The map from the target back to the source."""
         entries = tuple(
-            Entry(entry.source, entry.target, tuple(step.inverse() for step in reversed(entry.steps)), entry.reason)
-            for entry in self.entries
+            Entry(entry.source, entry.target, _result(entry), _inverse(entry), entry.reason) for entry in self.entries
         )
         return KeyMap(entries, self.unmapped_target, self.unmapped_source)
 
@@ -101,13 +101,14 @@ def key_map(source: Graph, target: Graph, matching: Matching, training: Iterable
     why = Entry.reason
     for found in (matching, *training):
         for (source_key, target_key), (before, after) in found.leaves.items():
-            if target_key in entries or source_key in taken:
+            mappable = source_key in source.state and target_key in target.state
+            if not mappable or target_key in entries or source_key in taken:
                 continue
             steps = [step for step in (before, after.inverse() if after is not None else None) if step is not None]
             both = steps[0].then(steps[1]) if len(steps) == 2 else None
             steps = [both] if both is not None else steps
             steps = [step for step in steps if not step.is_identity]
-            entries[target_key] = Entry(target_key, source_key, tuple(steps), why)
+            entries[target_key] = Entry(target_key, source_key, source.state[source_key], tuple(steps), why)
             taken.add(source_key)
         why = "read at the same place of both graphs in train mode"
     _add_aliases(entries, taken, source, target)
@@ -125,10 +126,10 @@ def hashes(graph: Graph) -> list[int]:
     for node in graph.nodes:
         below = [found[edge.node] for edge in node.inputs]
         if leaf(graph, node) is not None:
-            found.append(hash(("state", node.shape)))
+            found.append(hash(("state", node.shape, node.dtype)))
         else:
-            operands = tuple(sorted(below)) if node.op in COMMUTATIVE else tuple(below)
-            found.append(hash((node.op, node.name, node.attributes, node.shapes, operands)))
+            operands = tuple(sorted(below)) if commutes(node) else tuple(below)
+            found.append(hash((node.op, node.name, node.attributes, node.shapes, node.dtypes, operands)))
     return found
 
 
@@ -156,6 +157,11 @@ class _State:
         )
 
 
+def _does(node: Node) -> tuple[object, ...]:
+    """What a node computes, but for its operands."""
+    return node.op, node.name, node.attributes, node.shapes, node.dtypes
+
+
 class _Search:
     def __init__(self, first: Graph, second: Graph) -> None:
         self.first, self.second = first, second
@@ -171,7 +177,7 @@ class _Search:
             if not state.undecided:
                 return Matching(state.forward, state.leaves, self.choices)
             one, other = state.undecided.pop()
-            ways = [way for way in (other.inputs, other.inputs[::-1]) if self._possible(state, one.inputs, way)]
+            ways = self._ways(state, one, other)
             if not ways:
                 return None
             self.choices += len(ways) - 1
@@ -197,10 +203,10 @@ class _Search:
             state.forward[one.node], state.backward[other.node] = other.node, one.node
             if leaf(self.first, x) is not None:
                 continue
-            if (x.op, x.name, x.attributes, x.shapes) != (y.op, y.name, y.attributes, y.shapes):
+            if _does(x) != _does(y):
                 return False
-            if x.op in COMMUTATIVE and len(x.inputs) == 2:
-                ways = [way for way in (y.inputs, y.inputs[::-1]) if self._possible(state, x.inputs, way)]
+            if commutes(x):
+                ways = self._ways(state, x, y)
                 if not ways:
                     return False
                 if len(ways) == 2:
@@ -210,6 +216,13 @@ class _Search:
             else:
                 pending.extend(zip(x.inputs, y.inputs, strict=True))
         return True
+
+    def _ways(self, state: _State, one: Node, other: Node) -> list[tuple[Edge, ...]]:
+        """The orders of the second node's operands that can still be partners of the first's."""
+        ways = dict.fromkeys((other.inputs, other.inputs[::-1]))
+        if len(set(one.inputs)) == 1:
+            ways = dict.fromkeys((other.inputs,))
+        return [way for way in ways if self._possible(state, one.inputs, way)]
 
     def _possible(self, state: _State, ones: tuple[Edge, ...], others: tuple[Edge, ...]) -> bool:
         return all(
@@ -224,7 +237,7 @@ class _Search:
         if here is None or there is None:
             return here is there
         (one, before), (other, after) = here, there
-        if x.shape != y.shape:
+        if (x.shape, x.dtype) != (y.shape, y.dtype):
             return False
         if state.partners.setdefault(">" + one.name, other.name) != other.name:
             return False
@@ -237,15 +250,17 @@ class _Search:
 def _same_map(one: tuple[Movement | None, Movement | None], other: tuple[Movement | None, Movement | None]) -> bool:
     """Whether two ways of reading a pair of leaves imply the same map from the first leaf to the second."""
 
-    def composed(pair: tuple[Movement | None, Movement | None]) -> Movement | None:
+    def composed(pair: tuple[Movement | None, Movement | None]) -> tuple[bool, Movement | None]:
+        """Whether it is one movement, and which; None is the identity."""
         before, after = pair
         if after is None:
-            return before
+            return True, before
         back = after.inverse()
         both = back if before is None else before.then(back)
-        return None if both is None or both.is_identity else both
+        return both is not None, None if both is None or both.is_identity else both
 
-    return composed(one) == composed(other)
+    known, movement = composed(one)
+    return known and (known, movement) == composed(other)
 
 
 def _add_aliases(entries: dict[str, Entry], taken: set[str], source: Graph, target: Graph) -> None:
@@ -258,7 +273,8 @@ def _add_aliases(entries: dict[str, Entry], taken: set[str], source: Graph, targ
             known = entries[first]
             spare = [key for key in names.get(known.source, []) if key not in taken]
             taken.update(spare[:1])
-            entries[alias] = Entry(alias, (spare or [known.source])[0], known.steps, f"the same tensor as {first}")
+            key = (spare or [known.source])[0]
+            entries[alias] = Entry(alias, key, known.shape, known.steps, f"the same tensor as {first}")
 
 
 def _add_counters(entries: dict[str, Entry], taken: set[str], source: Graph, target: Graph) -> None:
@@ -269,7 +285,8 @@ def _add_counters(entries: dict[str, Entry], taken: set[str], source: Graph, tar
         source_key, target_key = f"{here}num_batches_tracked", f"{there}num_batches_tracked"
         there_are = mean and also_mean and source_key in source.state and target_key in target.state
         if there_are and target_key not in entries and source_key not in taken:
-            entries[target_key] = Entry(target_key, source_key, (), "the batch counter beside a mapped running mean")
+            why = "the batch counter beside a mapped running mean"
+            entries[target_key] = Entry(target_key, source_key, source.state[source_key], (), why)
             taken.add(source_key)
 
 
@@ -281,11 +298,19 @@ def _reason(key: str, graph: Graph) -> str:
 
 
 def _moved(entry: Entry, tensor: torch.Tensor) -> torch.Tensor:
+    if tuple(tensor.shape) != entry.shape:
+        raise MappingError(f"{entry.source} has shape {tuple(tensor.shape)}; the map expects {entry.shape}")
     for step in entry.steps:
-        if tuple(tensor.shape) != step.source:
-            raise MappingError(f"{entry.source} has shape {tuple(tensor.shape)}; the map expects {step.source}")
         tensor = step.apply(tensor)
     return tensor
+
+
+def _result(entry: Entry) -> Shape:
+    return entry.steps[-1].shape if entry.steps else entry.shape
+
+
+def _inverse(entry: Entry) -> tuple[Movement, ...]:
+    return tuple(step.inverse() for step in reversed(entry.steps))
 
 
 def _some(keys: set[str]) -> str:

@@ -16,6 +16,8 @@ import torch
 Shape = tuple[int, ...]
 Digit = tuple[int, int]  # how many, how far apart in the source (elements)
 
+_NOTHING = ((0, 1),)  # the digits of a movement without elements
+
 
 @dataclass(frozen=True, slots=True)
 class Movement:
@@ -66,6 +68,8 @@ class Movement:
 
     def then(self, after: Movement) -> Movement | None:
         """This movement followed by `after`, or None where no single one does both."""
+        if 0 in after.shape:
+            return Movement(self.source, after.shape, _NOTHING)
         composed: list[Digit] = []
         offset = self.offset
         weight = math.prod(size for size, _ in self.digits)
@@ -118,6 +122,8 @@ def merge(digits: Iterable[Digit]) -> tuple[Digit, ...]:
     """The same digits with none of size 1, and neighbours that act as one written as one."""
     merged: list[Digit] = []
     for size, stride in digits:
+        if size == 0:
+            return _NOTHING
         if size == 1:
             continue
         if merged and merged[-1][1] == size * stride:
@@ -142,6 +148,8 @@ def split(digits: Iterable[Digit], width: int) -> tuple[tuple[Digit, ...], tuple
     """The digits that number blocks of `width` elements, and those within a block; None if one straddles the edge."""
     outer = list(digits)
     inner: list[Digit] = []
+    if tuple(outer) == _NOTHING:
+        return None
     while width > 1:
         if not outer:
             return None

@@ -149,7 +149,7 @@ def test_a_module_on_the_meta_device_and_one_with_data_have_the_same_graph() -> 
     assert trace(bare, x.to("meta")).nodes == trace(real, x).nodes
 
 
-def test_a_plain_tensor_attribute_is_not_replaced() -> None:
+def test_writing_into_a_plain_tensor_attribute_is_refused_and_not_done() -> None:
     def forward(m: Any, x: torch.Tensor) -> torch.Tensor:
         m.steps += 1
         return x * 2
@@ -157,9 +157,10 @@ def test_a_plain_tensor_attribute_is_not_replaced() -> None:
     module = Program(forward)
     module.steps = torch.zeros(1)
     kept = module.steps
-    trace(module, torch.empty(2, 3))
+    with pytest.raises(TraceError, match=r"it writes into a tensor that is no parameter, buffer or input \(add_\)"):
+        trace(module, torch.empty(2, 3))
     assert module.steps is kept
-    assert kept.device.type == "cpu"
+    assert kept.tolist() == [0]
 
 
 # What it writes down
@@ -347,7 +348,7 @@ def test_constants_of_equal_contents_are_equal_however_they_were_made(
     assert ops(graph)[-1] == "mul"
     constant = graph.node(graph.nodes[-1].inputs[1])
     assert constant.op == "constant"
-    assert constant.name == digest(TABLE.numpy())
+    assert constant.name == digest(TABLE)
     assert torch.equal(graph.constants[constant.name], TABLE)
 
 
@@ -367,8 +368,8 @@ def test_a_constant_may_have_a_type_that_numpy_lacks() -> None:
     ],
 )
 def test_a_digest_tells_apart(other: torch.Tensor) -> None:
-    assert digest(other.numpy()) != digest(TABLE.numpy())
-    assert digest(other.numpy()) == digest(other.clone().numpy())
+    assert digest(other) != digest(TABLE)
+    assert digest(other) == digest(other.clone())
 
 
 def test_a_decision_by_a_constant_is_no_decision_by_data() -> None:
@@ -567,14 +568,13 @@ KERNELS: dict[str, list[tuple[Any, ...]]] = {
 
 
 @pytest.mark.parametrize("func", module_under_test._SHAPES, ids=module_under_test.name_of)
-def test_what_is_said_of_an_operation_is_what_its_kernels_return(func: Any) -> None:
+def test_what_is_said_of_an_operation_is_what_it_returns(func: Any) -> None:
     for given in KERNELS[module_under_test.name_of(func)]:
         on_meta = tuple(x.to("meta") if isinstance(x, torch.Tensor) else x for x in given)
-        said, returned, kernel = (
+        said, returned = (
             [(x.shape, x.stride(), x.dtype) for x in torch.utils._pytree.tree_leaves(result)]
-            for result in (module_under_test._SHAPES[func](*on_meta), func(*given), func(*on_meta))
+            for result in (module_under_test._SHAPES[func](*on_meta), func(*given))
         )
-        assert said == kernel
         assert said == returned
 
 

@@ -346,7 +346,7 @@ def test_keys_no_output_depends_on_are_listed_with_the_reason() -> None:
     one = Program(lambda m, x: x * m.used, used=(3,), idle=(2,))
     other = Program(lambda m, x: x * m.w, w=(3,), spare=(5, 5))
     found = map_of(one, other, (2, 3))
-    assert found.entries == (Entry("w", "used", (), "read at the same place of both graphs"),)
+    assert found.entries == (Entry("w", "used", (3,), (), "read at the same place of both graphs"),)
     assert found.unmapped_source == {"idle": "no output depends on it in eval mode"}
     assert found.unmapped_target == {"spare": "no output depends on it in eval mode"}
 
@@ -492,7 +492,7 @@ def test_what_is_not_moved_is_shared_and_not_copied() -> None:
 
 
 def test_keys_nothing_is_made_of_must_be_there_too() -> None:
-    found = KeyMap((Entry("a", "b"),), {"idle": "no output depends on it in eval mode"})
+    found = KeyMap((Entry("a", "b", (3,)),), {"idle": "no output depends on it in eval mode"})
     with pytest.raises(MappingError, match=r"^the state_dict lacks key 'idle'; the map was made for other keys$"):
         found.apply({"b": torch.zeros(2)})
 
@@ -519,7 +519,7 @@ def test_a_tensor_of_another_shape_is_named(key: str) -> None:
 
 
 def test_steps_follow_each_other() -> None:
-    entry = Entry("a", "b", (reshape((6,), (2, 3)), reshape((2, 3), (3, 2))))
+    entry = Entry("a", "b", (6,), (reshape((6,), (2, 3)), reshape((2, 3), (3, 2))))
     moved = KeyMap((entry,)).apply({"b": torch.arange(6)})["a"]
     assert moved.tolist() == [[0, 1], [2, 3], [4, 5]]
     assert KeyMap((entry,)).invert().apply({"a": moved})["b"].tolist() == list(range(6))

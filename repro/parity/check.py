@@ -95,7 +95,7 @@ class Pair:
     def _unequal(self, reference: Network, size: Size, matchings: list[Matching]) -> Result:
         found = differences(self.subject.canonical(size), reference.canonical(size))
         before = "".join(f"equal for {shape_text((BATCH, *s))}, but " for s in self.plan.sizes[: len(matchings)])
-        first = str(found[0]) if found else "the same operations read shared tensors differently"
+        first = str(found[0]) if found else "the same operations, joined differently"
         message = f"{before}different for {shape_text((BATCH, *size))}: {first}"
         evidence = {"input": [BATCH, *size], "differences": _evidence(found)}
         return self._result("structure", reference, Outcome.FAIL, message, evidence)

@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from difflib import SequenceMatcher
 from typing import Any
 
-from repro.canonical import COMMUTATIVE
+from repro.canonical import commutes
 from repro.graph import LEAVES, Edge, Graph, Node
 from repro.mapping import hashes, leaf
 
@@ -33,7 +33,8 @@ class Side:
 class Difference:
     """One cause of inequality.
 
-    kind    `attributes`, `weights`, `wiring`, `sharing`, `missing` (only the first has it) or `extra` (only the second)
+    kind    `attributes`, `weights`, `constant`, `wiring`, `sharing`, `missing` (only the first has it) or `extra` (only
+            the second has)
     detail  what differs, as `name actual here, expected there`
     places  module paths on each side where the same difference stands, the first one first
     """
@@ -48,24 +49,64 @@ class Difference:
         sides = [f"{name} {side}" for name, side in (("here", self.first), ("there", self.second)) if side is not None]
         more = len(self.places) - 1
         again = f"; and at {more} more place{'s' if more > 1 else ''}" if more > 0 else ""
-        return "; ".join((self.detail, ", ".join(sides))) + again
+        return "; ".join(filter(None, (self.detail, ", ".join(sides)))) + again
 
 
 def differences(first: Graph, second: Graph) -> list[Difference]:
     """Every place where two canonical graphs differ, in dataflow order; empty if and only if none was found."""
     order1, order2 = _dataflow(first), _dataflow(second)
+    equal = _equal_so_far(first, second, order1, order2)
+    rest1 = [index for index in order1 if index not in equal]
+    rest2 = [index for index in order2 if index not in set(equal.values())]
     # Layers of the right width at the wrong place, or of the wrong width at the right one: whichever says less.
-    told = [_tell(first, second, _align(first, second, order1, order2, label)) for label in (_label, _operation)]
-    found = min(told, key=len)
-    ends = [[edge for label, edge in graph.outputs if label.startswith("output")] for graph in (first, second)]
-    if len(ends[0]) != len(ends[1]):
-        found.append(Difference("wiring", f"{len(ends[0])} outputs here, {len(ends[1])} there", None, None, ()))
-    return _collapse(found)
+    told = [_tell(first, second, equal, _align(first, second, rest1, rest2, label)) for label in (_label, _operation)]
+    return _collapse(min(told, key=len))
 
 
-def _tell(first: Graph, second: Graph, pairs: list[tuple[int | None, int | None]]) -> list[Difference]:
-    partner = {one: other for one, other in pairs if one is not None and other is not None}
-    return [difference for one, other in pairs for difference in _compare(first, second, one, other, partner)]
+def _equal_so_far(first: Graph, second: Graph, order1: Sequence[int], order2: Sequence[int]) -> dict[int, int]:
+    """Partners that compute the same from the inputs on, whatever becomes of it."""
+    hash1, hash2 = hashes(first), hashes(second)
+    waiting: dict[int, list[int]] = {}
+    for index in reversed(order2):
+        waiting.setdefault(hash2[index], []).append(index)
+    return {index: waiting[hash1[index]].pop() for index in order1 if waiting.get(hash1[index])}
+
+
+def _tell(
+    first: Graph, second: Graph, equal: dict[int, int], pairs: list[tuple[int | None, int | None]]
+) -> list[Difference]:
+    inputs = {node.name: index for index, node in enumerate(second.nodes) if node.op == "input"}
+    partner = {i: inputs[node.name] for i, node in enumerate(first.nodes) if node.op == "input" and node.name in inputs}
+    partner.update(equal)
+    partner.update((one, other) for one, other in pairs if one is not None and other is not None)
+    found = [difference for one, other in pairs for difference in _compare(first, second, one, other, partner)]
+    return found + _compare_sharing(first, second, partner) + _compare_outputs(first, second, partner)
+
+
+def _compare_sharing(first: Graph, second: Graph, partner: dict[int, int]) -> list[Difference]:
+    """Parameters that are one on one side and two on the other."""
+    found = []
+    known: dict[str, str] = {}
+    for one, other in partner.items():
+        for x, y in zip(_leaves(first, one), _leaves(second, other), strict=False):
+            if known.setdefault(">" + x, y) != y or known.setdefault("<" + y, x) != x:
+                here, there = _side(first, one), _side(second, other)
+                detail = f"{here.op} reads {x} here, {y} there, one of which is read elsewhere too"
+                found.append(Difference("sharing", detail, here, there, ((here.path, there.path),)))
+    return found
+
+
+def _compare_outputs(first: Graph, second: Graph, partner: dict[int, int]) -> list[Difference]:
+    ends1, ends2 = ([edge for label, edge in g.outputs if label.startswith("output")] for g in (first, second))
+    if len(ends1) != len(ends2):
+        return [Difference("wiring", f"{len(ends1)} outputs here, {len(ends2)} there", None, None, ())]
+    found = []
+    for index, (one, other) in enumerate(zip(ends1, ends2, strict=True)):
+        if partner.get(one.node, other.node) != other.node:
+            here, there = _side(first, one.node), _side(second, other.node)
+            detail = f"output {index} is that of {here.op} here, of {there.op} there"
+            found.append(Difference("wiring", detail, here, there, ((here.path, there.path),)))
+    return found
 
 
 def _dataflow(graph: Graph) -> list[int]:
@@ -85,7 +126,7 @@ def _dataflow(graph: Graph) -> list[int]:
             seen.add(index)
             stack.append((index, True))
             inputs = [edge.node for edge in graph.nodes[index].inputs]
-            if graph.nodes[index].op in COMMUTATIVE:
+            if commutes(graph.nodes[index]):
                 inputs.sort(key=lambda i: (-depth[i], below[i]))
             stack.extend((i, False) for i in reversed(inputs))
     return order
@@ -128,6 +169,11 @@ def _weights(graph: Graph, node: Node) -> tuple[tuple[int, ...], ...]:
     return tuple(operand.shape for operand in below if leaf(graph, operand) is not None)
 
 
+def _leaves(graph: Graph, index: int) -> list[str]:
+    found = (leaf(graph, graph.node(edge)) for edge in graph.nodes[index].inputs)
+    return [each[0].name for each in found if each is not None]
+
+
 def _side(graph: Graph, index: int) -> Side:
     node = graph.nodes[index]
     return Side(node.op.lstrip("_"), node.path, node.where, node.shape, _weights(graph, node), node.attributes)
@@ -163,6 +209,12 @@ def _compare(
                 "weights", f"{here.op} with weights {_shapes(here)} here, {_shapes(there)} there", here, there, places
             )
         ]
+    constants1, constants2 = _constants(first, one), _constants(second, other)
+    if constants1 != constants2:
+        detail = (
+            f"{here.op} with the constant {' '.join(constants1) or 'none'} here, {' '.join(constants2) or 'none'} there"
+        )
+        return [Difference("constant", detail, here, there, places)]
     return _compare_wiring(first, second, one, other, partner)
 
 
@@ -170,11 +222,13 @@ def _compare_wiring(first: Graph, second: Graph, one: int, other: int, partner: 
     here, there = _side(first, one), _side(second, other)
     read1 = [edge for edge in first.nodes[one].inputs if _computes(first, edge)]
     read2 = [edge for edge in second.nodes[other].inputs if _computes(second, edge)]
-    expected = [partner.get(edge.node) for edge in read1]
-    actual: list[int | None] = [edge.node for edge in read2]
-    if here.op in COMMUTATIVE:
-        expected, actual = sorted(expected, key=str), sorted(actual, key=str)
-    if expected == actual or None in expected:  # an operand without a partner is reported where it stands
+    expected = [partner.get(edge.node, -1) for edge in read1]
+    actual = [edge.node for edge in read2]
+    if commutes(first.nodes[one]):
+        expected, actual = sorted(expected), sorted(actual)
+    partners = set(partner.values())
+    alone = -1 in expected or any(index not in partners for index in actual)
+    if expected == actual or alone:  # an operand without a partner is reported where it stands
         return []
     names1 = [first.nodes[edge.node].path or first.nodes[edge.node].op for edge in read1]
     names2 = [second.nodes[edge.node].path or second.nodes[edge.node].op for edge in read2]
@@ -182,9 +236,16 @@ def _compare_wiring(first: Graph, second: Graph, one: int, other: int, partner: 
     return [Difference("wiring", detail, here, there, ((here.path, there.path),))]
 
 
+def _constants(graph: Graph, index: int) -> list[str]:
+    """What a node reads that depends on no input: the value if it is one number, else a digest."""
+    read = [graph.node(edge) for edge in graph.nodes[index].inputs]
+    values = [(node, graph.constants[node.name]) for node in read if node.op == "constant"]
+    return [str(value.item()) if value.numel() == 1 else f"{node.name[:8]}" for node, value in values]
+
+
 def _computes(graph: Graph, edge: Edge) -> bool:
     node = graph.node(edge)
-    return node.op not in LEAVES and leaf(graph, node) is None
+    return node.op == "input" or (node.op not in LEAVES and leaf(graph, node) is None)
 
 
 def _attribute_pairs(here: Side, there: Side) -> list[tuple[str, Any, Any]]:

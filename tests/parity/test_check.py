@@ -441,6 +441,14 @@ def test_nan_and_infinity_fail_on_either_side_and_on_both(bad: float) -> None:
         assert results["forward.float64"].message == f"{side} holds NaN or infinity"
 
 
+@pytest.mark.parametrize("batch", [1, 3])
+def test_nan_in_one_of_several_runs_is_enough(batch: int) -> None:
+    def fault(x: torch.Tensor, logits: torch.Tensor) -> torch.Tensor:
+        return logits * math.nan if x.shape[0] == batch else logits
+
+    assert outcomes(check(faulty(fault), Net)) == [PASS, PASS, FAIL, FAIL]
+
+
 def test_a_constant_output_fails() -> None:
     class Zero(Net):
         def forward(self, x: torch.Tensor) -> Any:
