@@ -1,12 +1,14 @@
 """How far apart two results may be: measured on the reference itself, never chosen.
 
 Run both sides in float64: that is the truth, and there they must agree to 1e-10 of the tensor's spread. At a working
-precision the reference is itself some distance from the truth; ours must be within a small multiple of that distance.
+precision the reference is itself some distance from the truth, and so are we: neither distance may be more than a small
+multiple of the other.
 The same rule serves every dtype and device, because the yardstick changes with them.
 """
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
@@ -27,21 +29,23 @@ class Verdict:
 
     ratio     the worse, for maximum and RMS, of the error of `actual` over that of `reference`; where the reference is
               closer than one unit in the last place of the largest value, that unit stands in for its error
+    inverse   the same the other way round: how much further off the reference is
     index     where `actual` is furthest from the truth, with both values and the truth there
     problem   why no ratio could decide: shapes, NaN or infinity, a constant output; "" otherwise
     """
 
     passed: bool
-    ratio: float
-    max_actual: float
-    max_reference: float
-    rms_actual: float
-    rms_reference: float
-    spread: float
-    index: tuple[int, ...]
-    actual: float
-    reference: float
-    truth: float
+    ratio: float = math.nan
+    inverse: float = math.nan
+    max_actual: float = math.nan
+    max_reference: float = math.nan
+    rms_actual: float = math.nan
+    rms_reference: float = math.nan
+    spread: float = math.nan
+    index: tuple[int, ...] = ()
+    actual: float = math.nan
+    reference: float = math.nan
+    truth: float = math.nan
     problem: str = ""
 
     def evidence(self) -> dict[str, Any]:
@@ -50,9 +54,14 @@ class Verdict:
 
 
 def judge(actual: torch.Tensor, reference: torch.Tensor, truth: torch.Tensor, factor: float = FACTOR) -> Verdict:
-    """Judge `actual` by the reference's own distance from the float64 truth."""
-    unit = torch.finfo(actual.dtype).eps
-    return _judge(actual, reference, truth, lambda own, yardstick, scale: own / max(yardstick, unit * scale), factor)
+    """Judge `actual` by the reference's own distance from the float64 truth: neither may be `factor` times as far."""
+    unit = torch.finfo(actual.dtype).eps if actual.is_floating_point() else 0.0
+
+    def rule(own: float, yardstick: float, scale: float) -> float:
+        allowance = max(yardstick, unit * scale)
+        return own / allowance if allowance else math.inf if own else 0.0
+
+    return _judge(actual, reference, truth, rule, factor)
 
 
 def agree(actual: torch.Tensor, truth: torch.Tensor, limit: float = FLOAT64_LIMIT) -> Verdict:
@@ -67,10 +76,13 @@ def _judge(
     rule: Callable[[float, float, float], float],
     factor: float,
 ) -> Verdict:
-    nan = float("nan")
+    problem = ""
     if not actual.shape == reference.shape == truth.shape:
-        shapes = f"shape {tuple(actual.shape)}, the reference's is {tuple(reference.shape)}"
-        return Verdict(False, nan, nan, nan, nan, nan, nan, (), nan, nan, nan, shapes)
+        problem = f"shape {tuple(actual.shape)}, the reference's is {tuple(reference.shape)}"
+    elif not truth.numel():
+        problem = f"shape {tuple(truth.shape)}: without an element there is nothing to compare"
+    if problem:
+        return Verdict(False, problem=problem)
     t = truth.double()
     size = float(t.abs().max())
     spread = float(t.std(correction=0)) if t.numel() > 1 else size
@@ -78,16 +90,28 @@ def _judge(
     worst = int(error_actual.nan_to_num(nan=float("inf")).argmax())
     index = tuple(int(i) for i in torch.unravel_index(torch.tensor(worst), t.shape))
     at = float(actual[index]), float(reference[index]), float(t[index])
-    problem = ""
     for name, tensor in (("the result", actual), ("the reference", reference), ("the float64 truth", t)):
         if not bool(tensor.isfinite().all()):
             problem = f"{name} holds NaN or infinity"
-    if not problem and not spread > 1e-6 * size:
+    if not problem and actual.is_floating_point() and not spread > 1e-6 * size:
         problem = f"every element is about {size:.3g}: a comparison of constants proves nothing"
     if problem:
-        return Verdict(False, nan, nan, nan, nan, nan, spread, index, *at, problem)
+        return Verdict(False, spread=spread, index=index, actual=at[0], reference=at[1], truth=at[2], problem=problem)
+    spread = spread or 1.0  # whole numbers that are all equal are compared as they are
     top_actual, top_reference = float(error_actual.max()) / spread, float(error_reference.max()) / spread
     rms_actual, rms_reference = (float(e.square().mean().sqrt()) / spread for e in (error_actual, error_reference))
     scale = size / spread
     ratio = max(rule(top_actual, top_reference, scale), rule(rms_actual, rms_reference, scale))
-    return Verdict(ratio <= factor, ratio, top_actual, top_reference, rms_actual, rms_reference, spread, index, *at)
+    inverse = max(rule(top_reference, top_actual, scale), rule(rms_reference, rms_actual, scale))
+    return Verdict(
+        max(ratio, inverse) <= factor,
+        ratio,
+        inverse,
+        top_actual,
+        top_reference,
+        rms_actual,
+        rms_reference,
+        spread,
+        index,
+        *at,
+    )

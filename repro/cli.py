@@ -10,6 +10,7 @@ import contextlib
 import os
 import shutil
 import sys
+import textwrap
 import time
 from collections.abc import Callable, Iterator, Sequence
 from itertools import groupby
@@ -18,7 +19,7 @@ from typing import TYPE_CHECKING, Any
 
 import repro
 from repro import models
-from repro.errors import ReproError
+from repro.errors import ReproError, first_line
 from repro.result import Result, exit_code
 
 if TYPE_CHECKING:
@@ -39,6 +40,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     options = parser.parse_args(arguments)
     try:
         code: int = options.run(options)
+        sys.stdout.flush()
         return code
     except (ReproError, models.UnknownVariantError) as error:
         if options.debug:
@@ -46,7 +48,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         print(f"repro: error: {error}", file=sys.stderr)
         return 2
     except BrokenPipeError:  # the reader of a pipe, such as head, has seen enough
-        sys.stderr.close()
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 2
     except KeyboardInterrupt:
         print("repro: interrupted", file=sys.stderr)
@@ -54,7 +56,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except Exception as error:
         if options.debug:
             raise
-        print(f"repro: internal error: {type(error).__name__}: {error}; --debug shows the traceback", file=sys.stderr)
+        print(f"repro: internal error: {first_line(error)}; --debug shows the traceback", file=sys.stderr)
         return 2
 
 
@@ -114,7 +116,7 @@ def _parser() -> argparse.ArgumentParser:
 
 def _size(text: str) -> tuple[int, int, int]:
     parts = text.lower().replace(",", "x").split("x")
-    if not all(part.isdigit() and int(part) > 0 for part in parts) or len(parts) not in (1, 3):
+    if not all(part.isdecimal() and int(part) > 0 for part in parts) or len(parts) not in (1, 3):
         raise argparse.ArgumentTypeError(
             f"{text!r} is no input size; expected CxHxW such as 3x224x224, or one side such as 224"
         )
@@ -142,11 +144,11 @@ def _list(options: argparse.Namespace) -> int:
 
 
 def _show(options: argparse.Namespace) -> int:
+    variant = models.get(options.name)
     from repro.layers import layers, parameter_count
     from repro.parity.network import Network, Stopwatch
     from repro.references import resolve
 
-    variant = models.get(options.name)
     size = options.input_size or variant.input_size
     graph = Network.of(resolve(f"repro:{variant.name}"), size, Stopwatch()).graph(size, batch=1)
     table = layers(graph)
@@ -160,16 +162,17 @@ def _show(options: argparse.Namespace) -> int:
         totals = {"parameters": parameters, "multiply_adds": multiply_adds}
         print(json.document(network=asdict(variant), input_size=size, layers=rows, totals=totals))
         return 0
-    print(f"{variant.name}: {variant.summary}\n{variant.paper}; initialisation {variant.init}")
-    if variant.aliases:
-        print(f"also called {', '.join(variant.aliases)}")
-    print(f"\n{'layer':<31} {'operation':<16} {'output':>11} {'params':>10} {'madds':>5} {'rf':>4}")
+    heading = [f"{variant.name}: {variant.summary}", f"{variant.paper}; initialisation {variant.init}"]
+    heading += [f"also called {', '.join(variant.aliases)}"] if variant.aliases else []
+    print(*(textwrap.fill(line, 79, subsequent_indent="  ") for line in heading), sep="\n")
+    row = "{:<28} {:<15} {:>11} {:>11} {:>5} {:>4}"
+    print("\n" + row.format("layer", "operation", "output", "params", "madds", "rf"))
     for layer in table:
+        path = layer.path if len(layer.path) <= 28 else "…" + layer.path[-27:]
         output = "x".join(map(str, layer.output)) or "1"
         madds = _short(layer.multiply_adds) if layer.multiply_adds else ""
         count = f"{layer.parameters:,}" if layer.parameters else ""
-        field = max(layer.receptive_field)
-        print(f"{layer.path[-31:]:<31} {layer.kind[:16]:<16} {output:>11} {count:>10} {madds:>5} {field:>4}".rstrip())
+        print(row.format(path, layer.kind[:15], output, count, madds, max(layer.receptive_field)).rstrip())
     print(
         f"\n{parameters:,} parameters, {multiply_adds:,} multiply-adds for one {'x'.join(map(str, size))} image\n"
         f"madds are those of convolutions and matrix products; rf is the receptive field's\nlonger side in pixels"

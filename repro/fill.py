@@ -45,6 +45,7 @@ def uniform(key: str, shape: Shape, low: float = 0.0, high: float = 1.0) -> torc
     steps = numpy.arange(1, _CHUNK + 1, dtype=numpy.uint64) * _STEP
     values = numpy.empty(count, numpy.float32)
     span, base = numpy.float32((high - low) / (1 << 24)), numpy.float32(low)
+    last = numpy.nextafter(numpy.float32(high), base)
     with numpy.errstate(over="ignore"):
         for start in range(0, count, 2 * _CHUNK):  # each word gives two values of 24 bits
             numpy.add(steps, seed + numpy.uint64(start // 2) * _STEP, out=words)
@@ -58,6 +59,7 @@ def uniform(key: str, shape: Shape, low: float = 0.0, high: float = 1.0) -> torc
             numpy.right_shift(halves, numpy.uint32(8), out=halves)
             numpy.multiply(halves[: part.size], span, out=part, casting="unsafe", dtype=numpy.float32)
             numpy.add(part, base, out=part)
+            numpy.minimum(part, last, out=part)  # the sum may round up to `high`
     return torch.from_numpy(values.reshape(shape))
 
 

@@ -23,7 +23,7 @@ from torch.overrides import TorchFunctionMode
 from torch.utils import _pytree as pytree
 from torch.utils._python_dispatch import TorchDispatchMode
 
-from repro.errors import ReproError
+from repro.errors import ReproError, first_line
 
 Shape = tuple[int, ...]
 
@@ -174,7 +174,7 @@ def trace(module: nn.Module, *inputs: torch.Tensor, training: bool = False) -> G
                 result = functional(stand_ins, images)
         except TraceError:
             raise
-        except Exception as error:
+        except (Exception, SystemExit) as error:
             raise TraceError(recorder.explain(error, inputs)) from error
 
     outputs = [(label, recorder.edge(tensor)) for label, tensor in _labelled(result)]
@@ -349,7 +349,7 @@ class _Recorder(TorchDispatchMode):  # type: ignore[no-untyped-call]  # torch le
             else _caller() or "the module"
         )
 
-    def explain(self, error: Exception, inputs: Sequence[torch.Tensor]) -> str:
+    def explain(self, error: BaseException, inputs: Sequence[torch.Tensor]) -> str:
         """One line for an exception that left the module's forward."""
         frame: FrameType | None = None
         trace_back = error.__traceback__
@@ -361,8 +361,7 @@ class _Recorder(TorchDispatchMode):  # type: ignore[no-untyped-call]  # torch le
         failed, name = self._failed
         path = f" in module {name!r}" if failed is error and name else ""
         given = ", ".join("x".join(map(str, x.shape)) for x in inputs)
-        what = str(error).strip().partition("\n")[0]
-        return f"forward failed on an input of {given}{path}{where}: {type(error).__name__}: {what}"
+        return f"forward failed on an input of {given}{path}{where}: {first_line(error)}"
 
     @contextmanager
     def following(self, module: nn.Module) -> Iterator[None]:

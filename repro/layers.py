@@ -11,7 +11,7 @@ _MOVES = frozenset(
     "view _unsafe_view reshape expand permute transpose t squeeze unsqueeze select slice unbind split split_with_sizes"
     " chunk clone alias detach lift_fresh".split()
 )
-_WINDOWED = frozenset({"convolution", "max_pool2d_with_indices", "avg_pool2d", "avg_pool3d"})
+_WINDOWED = frozenset({"convolution", "max_pool2d_with_indices", "avg_pool2d", "avg_pool3d", "_adaptive_avg_pool2d"})
 _NAMES = {
     "convolution": "conv",
     "addmm": "linear",
@@ -123,28 +123,42 @@ def _parameters(graph: Graph, node: Node) -> list[Node]:
 
 def _window(graph: Graph, node: Node) -> tuple[tuple[int, ...], tuple[int, ...], tuple[int, ...]]:
     """Kernel, stride and dilation in the two last dimensions."""
+    if node.op == "_adaptive_avg_pool2d":  # window i of n reaches from floor(i size / n) to ceil((i + 1) size / n)
+        sizes = list(zip(graph.shape(node.inputs[0])[-2:], node.shape[-2:], strict=True))
+        kernel = tuple(max(-((i + 1) * -size // n) - i * size // n for i in range(n)) for size, n in sizes)
+        return kernel, tuple(max(size // n, 1) for size, n in sizes), (1, 1)
     kernel = graph.shape(node.inputs[1])[2:] if node.op == "convolution" else node.get("kernel_size")
     stride = node.get("stride") or kernel
     return tuple(kernel)[-2:], tuple(stride)[-2:], tuple(node.get("dilation") or (1, 1))[-2:]
 
 
 def _field(graph: Graph, node: Node, fields: dict[int, _Field]) -> _Field:
+    extent = node.shape[-2:] if node.shapes and len(node.shape) == 4 else (1, 1)
     before = [fields[edge.node] for edge in node.inputs if _is_map(graph, edge)]
     if not before:
-        return _Field(extent=node.shape[-2:] if len(node.shape) == 4 else (1, 1)) if node.shapes else _Field()
-    widest = max(before, key=lambda field: field.size)
+        return _Field(extent=extent)
+    widest = _widest(before)
     if node.op in _WINDOWED and len(node.shape) == 4:
         kernel, stride, dilation = _window(graph, node)
         size = tuple(s + (k - 1) * d * j for s, k, d, j in zip(widest.size, kernel, dilation, widest.jump, strict=True))
-        jump = tuple(j * s for j, s in zip(widest.jump, stride, strict=True))
-        return _Field(size, jump, node.shape[-2:])
-    if len(node.shape) != 4 or node.op in ("mean", "_adaptive_avg_pool2d"):
-        # A mean, or a matrix product over a flattened map, sees all of the map at once; so does what follows.
-        if node.op in _MOVES:
-            return widest
+        return _Field(size, tuple(j * s for j, s in zip(widest.jump, stride, strict=True)), extent)
+    if node.op in _MOVES:
+        return widest if extent == (1, 1) else _Field(widest.size, widest.jump, extent)
+    whole = len(node.shape) != 4
+    if node.op == "mean" and node.get("dim"):
+        rank = len(graph.shape(node.inputs[0]))
+        whole = rank == 4 and {dim % rank for dim in node.get("dim")} >= {2, 3}
+    if whole:  # a mean, or a matrix product over a flattened map, sees all of it at once
         size = tuple(s + (e - 1) * j for s, e, j in zip(widest.size, widest.extent, widest.jump, strict=True))
-        return _Field(size, widest.jump, node.shape[-2:] if len(node.shape) == 4 else (1, 1))
-    return _Field(widest.size, widest.jump, node.shape[-2:])
+        return _Field(size, widest.jump, extent)
+    return _Field(widest.size, widest.jump, extent)
+
+
+def _widest(fields: list[_Field]) -> _Field:
+    """What several operands see together, each dimension for itself."""
+    best = [max(fields, key=lambda field, d=d: (field.size[d], field.jump[d])) for d in (0, 1)]  # type: ignore[misc]
+    sizes, jumps, extents = ([getattr(best[d], name)[d] for d in (0, 1)] for name in ("size", "jump", "extent"))
+    return _Field(tuple(sizes), tuple(jumps), tuple(extents))
 
 
 def _is_map(graph: Graph, edge: Edge) -> bool:
@@ -153,12 +167,12 @@ def _is_map(graph: Graph, edge: Edge) -> bool:
 
 def _kind(graph: Graph, node: Node) -> str:
     name = _NAMES.get(node.op, node.op.lstrip("_"))
-    if node.op in _WINDOWED and len(node.shape) == 4:
+    if node.op == "_adaptive_avg_pool2d":
+        name += f" {'x'.join(map(str, node.shape[-2:]))}"
+    elif node.op in _WINDOWED and len(node.shape) == 4:
         kernel, stride, dilation = _window(graph, node)
         name += f" {'x'.join(map(str, kernel))}"
         name += f"/{stride[0]}" if set(stride) != {1} else ""
         name += f" d{dilation[0]}" if set(dilation) != {1} else ""
         name += f" g{node.get('groups')}" if node.get("groups", 1) != 1 else ""
-    elif node.op == "_adaptive_avg_pool2d":
-        name += f" {'x'.join(map(str, node.shape[-2:]))}"
     return name

@@ -24,7 +24,7 @@ import torch
 from torch import nn
 
 from repro import models
-from repro.errors import ReproError
+from repro.errors import ReproError, first_line
 
 Size = tuple[int, ...]
 
@@ -58,9 +58,8 @@ class Source:
                 return self.build().eval()
             except ReproError:
                 raise
-            except Exception as error:
-                what = str(error).strip().partition("\n")[0]
-                raise ReproError(f"{self.spec}: building it raised {type(error).__name__}: {what}") from error
+            except (Exception, SystemExit) as error:
+                raise ReproError(f"{self.spec}: building it raised {first_line(error)}") from error
 
 
 def resolve(spec: str) -> Source:
@@ -133,8 +132,8 @@ def _callable(spec: str, module_name: str, name: str) -> Source:
     try:
         with _quiet():
             module = importlib.import_module(module_name)
-    except Exception as error:
-        raise ReproError(f"{spec!r}: importing {module_name} raised {type(error).__name__}: {error}") from error
+    except (Exception, SystemExit) as error:
+        raise ReproError(f"{spec!r}: importing {module_name} raised {first_line(error)}") from error
     found = module
     for part in name.split("."):
         if not hasattr(found, part):

@@ -781,7 +781,7 @@ NEAR = [
     ),
     *(
         Pair(
-            "group_norm",
+            "",
             name,
             lambda m, x: F.group_norm(x, 2, m.w, m.b),
             forward,

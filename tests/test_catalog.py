@@ -110,10 +110,12 @@ def test_the_builder_is_a_documented_function_whose_first_line_is_the_summary(na
 
 
 @each_variant
-def test_the_initialisation_is_a_documented_function_of_the_same_file(name: str) -> None:
+def test_the_initialisation_is_a_documented_function(name: str) -> None:
     variant = CATALOG[name]
-    init = getattr(importlib.import_module(variant.module), variant.init, None)
-    assert inspect.isfunction(init), f"{variant.module} has no function {variant.init}"
+    beside, _, function = variant.init.rpartition(".")
+    module = f"repro.models.{beside}" if beside else variant.module
+    init = getattr(importlib.import_module(module), function, None)
+    assert inspect.isfunction(init), f"{module} has no function {function}"
     assert init.__doc__, f"{variant.init} has no docstring to carry its locus"
 
 

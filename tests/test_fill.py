@@ -314,7 +314,7 @@ def test_a_dead_channels_variance_is_kept_away_from_zero() -> None:
 
 
 class Holder(nn.Module):
-    """One parameter, and values that are its own: an index, a mask, a bound and a counter nothing reads."""
+    """One parameter, and values of its own: an index, a mask, a counter nothing reads, and one in no state_dict."""
 
     index: torch.Tensor
     mask: torch.Tensor
@@ -334,17 +334,17 @@ class Holder(nn.Module):
 
 def test_indices_masks_and_counters_keep_the_modules_own_values() -> None:
     values = conditioned(Holder(), 3, 4)
-    own = tensors(Holder())
+    own = Holder().state_dict()
     assert values.keys() == own.keys()
-    for key in ("index", "mask", "counter", "hidden"):
+    for key in ("index", "mask", "counter"):
         assert values[key].equal(own[key]), key
         assert values[key].dtype == own[key].dtype, key
     assert values["gain"].item() not in (0, 1)
 
 
-def test_buffers_whose_values_matter_are_named() -> None:
+def test_buffers_of_the_state_dict_whose_values_matter_are_named() -> None:
     graph = trace(Holder().eval(), torch.empty(1, 3, 4))
-    assert fill.keeps_values(graph) == ["index", "mask", "hidden"]
+    assert fill.keeps_values(graph) == ["index", "mask"]
     assert fill.keeps_values(trace(Residual().eval(), torch.empty(1, 2, 8, 8))) == []
 
 

@@ -34,7 +34,7 @@ class Variant:
     module      dotted name of the file that holds the builder
     summary     first line of the builder's docstring
     paper       where the configuration is printed (arXiv number or venue, section, table)
-    init        name of the initialisation, a function in the same file that carries its locus
+    init        name of the initialisation, a function that carries its locus: in the same file, or FILE.NAME beside it
     input_size  (channels, height, width) the network was made for, in pixels
     other_size  another admissible input size, used to verify away from the documented one
     aliases     other names that mean exactly this network

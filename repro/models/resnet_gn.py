@@ -15,7 +15,7 @@ def group_norm(channels: int) -> nn.GroupNorm:
 
 @variant(
     paper="arXiv:1803.08494, section 4.1, on ResNet-50 v1.5",
-    init="he_fan_in",
+    init="resnet.he_fan_in",
     input_size=(3, 224, 224),
     other_size=(3, 71, 97),
     references=("timm:resnet50_gn",),
@@ -27,7 +27,7 @@ def resnet50_gn(num_classes: int = 1000, in_channels: int = 3) -> ResNet:
 
 @variant(
     paper="arXiv:1803.08494, section 4.1, on ResNet-101 v1.5",
-    init="he_fan_in",
+    init="resnet.he_fan_in",
     input_size=(3, 224, 224),
     other_size=(3, 71, 97),
 )

@@ -33,7 +33,7 @@ class Bottleneck64x4d(BottleneckV1_5):
 
 @variant(
     paper="arXiv:1611.05431, Table 1",
-    init="he_fan_in",
+    init="resnet.he_fan_in",
     input_size=(3, 224, 224),
     other_size=(3, 71, 97),
     references=("torchvision:resnext50_32x4d", "timm:resnext50_32x4d"),
@@ -45,7 +45,7 @@ def resnext50_32x4d(num_classes: int = 1000, in_channels: int = 3) -> ResNet:
 
 @variant(
     paper="arXiv:1611.05431, section 3, widths as in torchvision (no table prints 32x8d)",
-    init="he_fan_in",
+    init="resnet.he_fan_in",
     input_size=(3, 224, 224),
     other_size=(3, 71, 97),
     references=("torchvision:resnext101_32x8d", "timm:resnext101_32x8d"),
@@ -57,7 +57,7 @@ def resnext101_32x8d(num_classes: int = 1000, in_channels: int = 3) -> ResNet:
 
 @variant(
     paper="arXiv:1611.05431, Table 4",
-    init="he_fan_in",
+    init="resnet.he_fan_in",
     input_size=(3, 224, 224),
     other_size=(3, 71, 97),
     references=("torchvision:resnext101_64x4d", "timm:resnext101_64x4d"),

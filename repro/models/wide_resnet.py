@@ -17,7 +17,7 @@ class WideBottleneck(BottleneckV1_5):
 
 @variant(
     paper="arXiv:1605.07146, Table 8, with the stride in the 3x3",
-    init="he_fan_in",
+    init="resnet.he_fan_in",
     input_size=(3, 224, 224),
     other_size=(3, 71, 97),
     references=("torchvision:wide_resnet50_2", "timm:wide_resnet50_2"),
@@ -29,7 +29,7 @@ def wide_resnet50_2(num_classes: int = 1000, in_channels: int = 3) -> ResNet:
 
 @variant(
     paper="arXiv:1605.07146, section 3.4, widths as in torchvision (no table prints 101 layers)",
-    init="he_fan_in",
+    init="resnet.he_fan_in",
     input_size=(3, 224, 224),
     other_size=(3, 71, 97),
     references=("torchvision:wide_resnet101_2", "timm:wide_resnet101_2"),

@@ -182,6 +182,8 @@ class Pair:
             f"{worst.ratio:.2f} times the reference's own distance from float64 "
             f"({worst.max_reference:.1e} of the output's spread), {budget.FACTOR:g} allowed"
         )
+        if worst.inverse > budget.FACTOR:
+            message += f" either way, and the reference is {worst.inverse:.3g} times as far as we are"
         return self._judged("forward.float32", reference, verdicts, message)
 
     def _judged(self, check: str, reference: Network, verdicts: list[list[budget.Verdict]], message: str) -> Result:
@@ -209,7 +211,7 @@ def _worst(verdicts: list[list[budget.Verdict]]) -> budget.Verdict:
     flat = [verdict for row in verdicts for verdict in row]
     if not flat:
         raise ReproError("the networks returned no tensor to compare")
-    return max(flat, key=lambda verdict: (not verdict.passed, bool(verdict.problem), verdict.ratio))
+    return max(flat, key=lambda v: (not v.passed, bool(v.problem), max(v.ratio, v.inverse), v.ratio))
 
 
 def _moved_elsewhere(one: KeyMap, other: KeyMap) -> list[str]:

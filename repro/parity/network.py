@@ -12,7 +12,7 @@ from torch.utils import _pytree as pytree
 
 from repro import fill
 from repro.canonical import canonical
-from repro.errors import ReproError
+from repro.errors import ReproError, first_line
 from repro.graph import Graph, TraceError, trace
 from repro.references import Size, Source
 
@@ -79,6 +79,8 @@ class Network:
         own = self.module.state_dict()
         full = {key: state[key] if key in state else torch.zeros(tensor.shape) for key, tensor in own.items()}
         self.module.load_state_dict(full, strict=True, assign=True)
+        floating = next((tensor.dtype for tensor in state.values() if tensor.is_floating_point()), torch.float32)
+        self.module.to(floating)  # buffers that no state_dict holds follow the rest
         left = [name for name, tensor in _tensors(self.module).items() if tensor.device.type == "meta"]
         if left:
             raise ReproError(f"{self.source.spec}: {left[0]!r} is in no state_dict and has no value")
@@ -88,7 +90,13 @@ class Network:
         self.module.eval()
         with torch.inference_mode():
             start = time.perf_counter()
-            result = self.module(images)
+            try:
+                result = self.module(images)
+            except (Exception, SystemExit) as error:
+                raise ReproError(
+                    f"{self.source.spec}: forward failed on an input of {shape_text(images.shape)} ({images.dtype}): "
+                    f"{first_line(error)}"
+                ) from error
             self.stopwatch.seconds += time.perf_counter() - start
         return [leaf for leaf in pytree.tree_leaves(result) if isinstance(leaf, torch.Tensor)]
 

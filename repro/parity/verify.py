@@ -91,9 +91,8 @@ def _checkpoint(path: Path, network: Network) -> dict[str, torch.Tensor]:
     own = {key: tuple(tensor.shape) for key, tensor in network.module.state_dict().items()}
     for problem, keys in (("lacks", own.keys() - loaded.keys()), ("has the unknown", loaded.keys() - own.keys())):
         if keys:
-            raise ReproError(
-                f"{path}: it {problem} key {min(keys)!r} and {len(keys) - 1} more of {network.source.spec}"
-            )
+            more = f" and {len(keys) - 1} more" if len(keys) > 1 else ""
+            raise ReproError(f"{path}: it {problem} key {min(keys)!r}{more} of {network.source.spec}")
     for key, shape in own.items():
         if tuple(loaded[key].shape) != shape:
             raise ReproError(f"{path}: {key!r} has shape {tuple(loaded[key].shape)}; {network.source.spec} has {shape}")

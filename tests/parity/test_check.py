@@ -512,6 +512,29 @@ def test_a_tensor_in_no_state_dict_keeps_its_value() -> None:
     assert outcomes(check(Hidden, Hidden)) == [PASS] * 4
 
 
+def test_a_kernel_in_no_state_dict_is_compared() -> None:
+    class Blurred(nn.Module):
+        kernel: torch.Tensor
+
+        def __init__(self) -> None:
+            super().__init__()
+            self.conv = nn.Conv2d(2, 2, 3)
+            self.register_buffer(
+                "kernel", torch.tensor([[0.25, 0.5], [0.0, 0.25]]).expand(2, 1, 2, 2), persistent=False
+            )
+
+        def forward(self, x: torch.Tensor) -> Any:
+            return F.conv2d(self.conv(x), self.kernel, groups=2)
+
+    class Sharpened(Blurred):
+        def __init__(self) -> None:
+            super().__init__()
+            self.kernel = self.kernel.flip(3)
+
+    assert outcomes(check(Blurred, Blurred)) == [PASS] * 4
+    assert check(Blurred, Sharpened)["structure"].outcome is FAIL
+
+
 def test_numbers_written_in_the_forward_are_compared() -> None:
     class Shifted(Net):
         shifts: tuple[float, ...] = (1.0, 2.0, 3.0, 4.0, 5.0)

@@ -247,7 +247,7 @@ def misshapen(state: dict[str, torch.Tensor]) -> object:
 @pytest.mark.parametrize(
     ("spoil", "message"),
     [
-        (lacking, "it lacks key 'conv1.weight' and 2 more of {module}:Net"),
+        (lacking, "it lacks key 'conv1.weight' and 2 more"),
         (unknown, "it has the unknown key 'extra.weight'"),
         (misshapen, "'conv2.weight' has shape (4, 3, 3, 3); {module}:Net has (4, 4, 3, 3)"),
         (lambda state: list(state.values()), "expected a mapping of names to tensors, found a list"),
