@@ -86,9 +86,9 @@ class Pair:
             found = differences(self.subject.canonical(size), reference.canonical(size))
             if match(self.subject.canonical(size), reference.canonical(size)) is not None:
                 outcome = Outcome.FAIL
-                message += f"; and for {shape_text(size)} too, where the catalog says it is not: {why}"
+                message += f"; and for {shape_text((BATCH, *size))} too, where the catalog says it is not: {why}"
             else:
-                message += f"; not for {shape_text(size)}: {why}"
+                message += f"; not for {shape_text((BATCH, *size))}: {why}"
                 evidence["stops_at"] = {"input": [BATCH, *size], "why": why, "differences": _evidence(found)}
         return self._result("structure", reference, outcome, message, evidence), matchings
 

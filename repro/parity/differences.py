@@ -33,8 +33,8 @@ class Side:
 class Difference:
     """One cause of inequality.
 
-    kind    `attributes`, `weights`, `constant`, `wiring`, `sharing`, `missing` (only the first has it) or `extra` (only
-            the second has)
+    kind    `operation`, `attributes`, `weights`, `constant`, `wiring`, `sharing`, `missing` (only the first has it) or
+            `extra` (only the second has it)
     detail  what differs, as `name actual here, expected there`
     places  module paths on each side where the same difference stands, the first one first
     """
@@ -147,7 +147,7 @@ def _align(
         ops2 = [second.nodes[index].op for index in order2[j1:j2]]
         for inner, k1, k2, m1, m2 in SequenceMatcher(None, ops1, ops2, autojunk=False).get_opcodes():
             here, there = order1[i1 + k1 : i1 + k2], order2[j1 + m1 : j1 + m2]
-            if inner == "equal":
+            if inner == "equal" or len(here) == len(there):  # as many others in the same place: taken for each other
                 pairs.extend(zip(here, there, strict=True))
             else:
                 pairs.extend((index, None) for index in here)
@@ -193,6 +193,8 @@ def _compare(
         return found
     here, there = _side(first, one), _side(second, other)
     places = ((here.path, there.path),)
+    if here.op != there.op:
+        return [Difference("operation", f"{here.op} here, {there.op} there", here, there, places)]
     if here.op == "movement" and here.attributes != there.attributes:
         # A movement spells out whole shapes, so that everything upstream shows in it: only its own doing counts.
         movements = first.nodes[one].get("movement"), second.nodes[other].get("movement")

@@ -102,7 +102,7 @@ def test_every_convolution_of_an_mlpconv_has_its_relu() -> None:
 def test_logits_are_the_averages_of_the_last_maps() -> None:
     network = nin_cifar10().eval()
     maps: list[torch.Tensor] = []
-    network.mlpconv3.register_forward_hook(lambda module, inputs, output: maps.append(output))
+    network.mlpconv3.register_forward_hook(lambda _, __, output: maps.append(output))
     with torch.no_grad():
         torch.testing.assert_close(network(torch.randn(2, 3, 29, 43)), maps[0].mean(dim=(2, 3)))
     assert maps[0].min() >= 0

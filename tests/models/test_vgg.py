@@ -84,7 +84,7 @@ def test_convolutions_keep_the_resolution_and_pools_halve_it(name: str) -> None:
     maps: list[tuple[int, ...]] = []
     assert isinstance(network, VGG)
     for block in network.blocks:
-        block.register_forward_hook(lambda module, inputs, output: maps.append(tuple(output.shape[1:])))
+        block.register_forward_hook(lambda _, __, output: maps.append(tuple(output.shape[1:])))
     network(torch.empty(1, 3, 224, 224, device="meta"))
     assert maps == [(64, 112, 112), (128, 56, 56), (256, 28, 28), (512, 14, 14), (512, 7, 7)]
 
@@ -126,7 +126,8 @@ def test_the_initialisation_has_the_printed_variance() -> None:
         module = layers.get_submodule(str(index))
         assert isinstance(module, nn.Conv2d | nn.Linear)
         assert module.weight.var().item() == pytest.approx(1e-2, rel=0.05)
-        assert module.bias is not None and not module.bias.any()
+        assert module.bias is not None
+        assert not module.bias.any()
     assert layers.get_submodule("1").get_parameter("weight").tolist() == [1.0] * 64
 
 
@@ -158,6 +159,6 @@ def test_documented_sizes_classes_and_channels(name: str) -> None:
 def test_other_inputs_are_refused(shape: tuple[int, ...], message: str) -> None:
     network = on_meta("vgg11")
     network(torch.empty(1, 3, 32, 32, device="meta"))
-    with pytest.raises(ValueError) as caught:
+    with pytest.raises(ValueError, match="given") as caught:
         network(torch.empty(shape, device="meta"))
     assert message in str(caught.value)

@@ -256,7 +256,7 @@ class Fixed(Net):
 def test_a_declared_limit_is_checked_and_told() -> None:
     results = check(Net, Fixed, limit=((2, 8, 15), "a fixed window"))
     assert outcomes(results) == [PASS] * 4
-    assert results["structure"].message.endswith("3x2x8x8; not for 2x8x15: a fixed window")
+    assert results["structure"].message.endswith("3x2x8x8; not for 3x2x8x15: a fixed window")
     stop = results["structure"].evidence["stops_at"]
     assert stop["input"] == [3, 2, 8, 15]
     assert stop["why"] == "a fixed window"
@@ -267,7 +267,7 @@ def test_a_declared_limit_that_is_none_fails() -> None:
     results = check(Net, Renamed, limit=(OTHER, "a fixed window"))
     assert results["structure"].outcome is FAIL
     assert results["structure"].message.endswith(
-        "; and for 2x12x9 too, where the catalog says it is not: a fixed window"
+        "; and for 3x2x12x9 too, where the catalog says it is not: a fixed window"
     )
 
 

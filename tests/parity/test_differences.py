@@ -179,7 +179,7 @@ def test_two_causes_are_two_entries_in_dataflow_order() -> None:
 
 def test_another_activation_is_told_at_its_place() -> None:
     found = told(activation=torch.sigmoid)
-    assert {difference.detail for difference in found} == {"relu here, nothing there", "nothing here, sigmoid there"}
+    assert [(difference.kind, difference.detail) for difference in found] == [("operation", "relu here, sigmoid there")]
 
 
 def test_another_number_of_outputs_is_told() -> None:
