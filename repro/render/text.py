@@ -18,7 +18,8 @@ LEGEND = """\
 struct   proved: equal in exact arithmetic for every input of the traced shapes
 keys     state_dict entries mapped by that proof, without looking at names
 float64  largest difference over the spread of the output; 1e-10 is allowed
-float32  our distance from the float64 truth over the reference's; 4 is allowed"""
+float32  our distance from the float64 truth over the reference's; 1/4 to 4 is
+         allowed"""
 
 
 def row(results: Sequence[Result]) -> str:
