@@ -79,6 +79,8 @@ def _judge(
     problem = ""
     if not actual.shape == reference.shape == truth.shape:
         problem = f"shape {tuple(actual.shape)}, the reference's is {tuple(reference.shape)}"
+    elif actual.dtype != reference.dtype:
+        problem = f"dtype {actual.dtype}, the reference's is {reference.dtype}"
     elif not truth.numel():
         problem = f"shape {tuple(truth.shape)}: without an element there is nothing to compare"
     if problem:

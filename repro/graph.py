@@ -7,6 +7,7 @@ buffer updated shows up as the pure operation it amounts to. Nothing else in the
 from __future__ import annotations
 
 import hashlib
+import math
 import os
 import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -96,7 +97,8 @@ class Node:
 class Graph:
     """A traced program: nodes in execution order, inputs before their readers.
 
-    outputs   label -> what the program returns; in training also the buffers it leaves behind (`update of KEY`)
+    outputs   label -> the tensors the program returns, then those it leaves behind (`update of KEY`)
+    literals  label -> what it returns beside tensors, as Python writes it
     state     key -> shape of every parameter and buffer in the module's state_dict, read or not
     aliases   key -> the first key of the same tensor, for shared parameters
     calls     node index -> the ATen call as made, with edges in place of tensors (see `replay`)
@@ -104,6 +106,7 @@ class Graph:
 
     nodes: tuple[Node, ...]
     outputs: tuple[tuple[str, Edge], ...]
+    literals: tuple[tuple[str, str], ...]
     training: bool
     state: Mapping[str, Shape]
     aliases: Mapping[str, str]
@@ -122,6 +125,21 @@ class Graph:
     def input_shapes(self) -> tuple[Shape, ...]:
         """The shapes of the inputs it was traced with."""
         return tuple(node.shape for node in self.nodes if node.op == "input")
+
+    @property
+    def returned(self) -> list[Edge]:
+        """What the program returns, without what it leaves behind."""
+        return [edge for label, edge in self.outputs if label.startswith("output")]
+
+    @property
+    def returned_names(self) -> list[str]:
+        """The keys of a returned dict; empty for a tensor or a tuple, whose members have places and no names."""
+        return [label for label, _ in self.outputs if label.startswith("output") and "['" in label]
+
+    @property
+    def updated(self) -> list[str]:
+        """The parameters, buffers and inputs that a call leaves changed."""
+        return [label.removeprefix("update of ") for label, _ in self.outputs if label.startswith("update of ")]
 
     def readers(self) -> dict[str, list[tuple[Node, int]]]:
         """key -> the nodes that read that parameter or buffer, with the operand's position."""
@@ -170,14 +188,15 @@ def trace(module: nn.Module, *inputs: torch.Tensor, training: bool = False) -> G
     functional = torch.func.functionalize(program, remove="mutations")
     with _mode_of(module, training), recorder.following(module), torch.no_grad(), _plain_attention():
         try:
-            with recorder, _LiteralsOnCpu():
+            with recorder, _AsOnCpu():
                 result = functional(stand_ins, images)
         except TraceError:
             raise
         except (Exception, SystemExit) as error:
             raise TraceError(recorder.explain(error, inputs)) from error
 
-    outputs = [(label, recorder.edge(tensor)) for label, tensor in _labelled(result)]
+    returned = labelled(result)
+    outputs = [(label, recorder.edge(value)) for label, value in returned if isinstance(value, torch.Tensor)]
     if not outputs:
         raise TraceError(f"the module returned {type(result).__name__}, in which there is no tensor")
     outputs += [(f"update of {key}", edge) for key, edge in sorted(recorder.updates.items())]
@@ -187,6 +206,7 @@ def trace(module: nn.Module, *inputs: torch.Tensor, training: bool = False) -> G
         training=training,
         state={key: tuple(tensor.shape) for key, tensor in tensors.items() if key in saved},
         aliases={key: target for key, target in aliases.items() if key != target},
+        literals=tuple((label, repr(value)) for label, value in returned if not isinstance(value, torch.Tensor)),
         calls=recorder.calls,
         constants=recorder.constants,
     )
@@ -305,8 +325,9 @@ class _Recorder(TorchDispatchMode):  # type: ignore[no-untyped-call]  # torch le
                 attributes.append((argument.name, tuple(item is not None for item in value)))
             elif argument.name not in _PLACEMENT:
                 attributes.append((argument.name, _hashable(value)))
-        if name == "as_strided" and not args[0].is_contiguous():  # the one operation that sees memory and not values
-            attributes.append(("memory", tuple(args[0].stride())))
+        if name == "as_strided":  # the one operation that sees memory and not values
+            memory = (tuple(args[0].stride()), args[0].storage_offset(), args[0].untyped_storage().nbytes())
+            attributes.append(("memory", memory))
         outputs = [x for x in pytree.tree_leaves(result) if isinstance(x, torch.Tensor)]
         index = len(self.nodes)
         shapes, dtypes = tuple(tuple(x.shape) for x in outputs), tuple(x.dtype for x in outputs)
@@ -437,11 +458,22 @@ def digest(tensor: torch.Tensor) -> str:
     return content.hexdigest()
 
 
-class _LiteralsOnCpu(TorchFunctionMode):
-    """Keep the numbers written out in a program, which a tensor on the meta device would lose."""
+# What a program learns when it asks a tensor where it is: what it would learn of ordinary inputs.
+_ON_CPU: dict[Any, Any] = {
+    vars(torch._C.TensorBase)[name].__get__: answer
+    for name, answer in (("device", torch.device("cpu")), ("is_cpu", True), ("is_cuda", False), ("is_meta", False))
+}
+
+
+class _AsOnCpu(TorchFunctionMode):
+    """Have the program run as on the CPU: branch alike, and keep the numbers written out in it."""
 
     def __torch_function__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
         kwargs = dict(kwargs or {})
+        if torch.is_autocast_enabled("cpu") or torch.is_autocast_enabled("cuda"):
+            raise TraceError(f"{_caller()}: autocast is on, which a trace cannot see; compare the networks without it")
+        if func in _ON_CPU:
+            return _ON_CPU[func]
         if func is torch.Tensor.new_tensor and not isinstance(args[1], torch.Tensor):
             return torch.tensor(args[1], dtype=kwargs.get("dtype", args[0].dtype), device="cpu")
         if func in (torch.tensor, torch.as_tensor, torch.asarray) and not isinstance(args[0], torch.Tensor):
@@ -494,16 +526,23 @@ def _plain_attention() -> Iterator[None]:
         torch.backends.mha.set_fastpath_enabled(before)
 
 
-def _labelled(result: Any) -> Iterator[tuple[str, torch.Tensor]]:
-    if isinstance(result, torch.Tensor):
-        yield "output", result
-        return
-    for path, value in pytree.tree_flatten_with_path(result)[0]:
-        if isinstance(value, torch.Tensor):
-            yield f"output{pytree.keystr(path)}", value
+def labelled(result: Any) -> list[tuple[str, Any]]:
+    """Every tensor and plain value in what a module returned, under a label; those of a dict in the order of its keys.
+
+    Raises TraceError for anything else, in which tensors might be out of sight.
+    """
+    found = [(f"output{pytree.keystr(path)}", value) for path, value in pytree.tree_flatten_with_path(result)[0]]
+    for label, value in found:
+        if not isinstance(value, torch.Tensor | bool | int | float | str | None):
+            raise TraceError(
+                f"{label} is a {type(value).__name__}, which torch cannot look into; return tensors in a tuple"
+            )
+    return sorted(found, key=lambda pair: pair[0]) if any("['" in label for label, _ in found) else found
 
 
 def _hashable(value: Any) -> Any:
+    if isinstance(value, float) and value == 0:
+        return repr(value) if math.copysign(1, value) < 0 else 0.0  # -0.0 equals 0.0 and divides otherwise
     return tuple(map(_hashable, value)) if isinstance(value, list | tuple) else value
 
 

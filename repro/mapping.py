@@ -1,7 +1,7 @@
 """Graph isomorphism, and the state_dict mapping that it is.
 
 Two canonical graphs are walked together from their outputs. Operands pair up in order; only where an operation
-commutes is there a choice, and a hash of everything below an operand settles all but the truly symmetric ones, which
+commutes is there a choice, and a number for everything below an operand settles all but the truly symmetric ones, which
 are searched. A walk that ends is a proof: each node met has the same operation, attributes and shape as its partner and
 its operands are partners, so both programs compute the same function once their leaves hold the same values. The
 pairs of parameters and buffers met on the way are the key map; no name is looked at.
@@ -19,7 +19,7 @@ from repro.errors import ReproError
 from repro.graph import Edge, Graph, Node, Shape
 from repro.movement import Movement
 
-MAX_CHOICES = 10_000  # symmetric operands tried before the search gives up; no network met so far needs 50
+MAX_CHOICES = 10_000  # symmetric operands tried before the search gives up; no pair of the catalog has any
 
 
 class MappingError(ReproError):
@@ -35,6 +35,14 @@ class Entry:
     shape: Shape
     steps: tuple[Movement, ...] = ()
     reason: str = "read at the same place of both graphs"
+
+    def moved(self, tensor: torch.Tensor) -> torch.Tensor:
+        """The target's tensor, made of the source's. Raises MappingError if that has another shape."""
+        if tuple(tensor.shape) != self.shape:
+            raise MappingError(f"{self.source} has shape {tuple(tensor.shape)}; the map expects {self.shape}")
+        for step in self.steps:
+            tensor = step.apply(tensor)
+        return tensor
 
 
 @dataclass(frozen=True)
@@ -57,7 +65,7 @@ class KeyMap:
         for problem, keys in (("lacks", known - set(state_dict)), ("has the unknown", set(state_dict) - known)):
             if keys:
                 raise MappingError(f"the state_dict {problem} key {_some(keys)}; the map was made for other keys")
-        return {entry.target: _moved(entry, state_dict[entry.source]) for entry in self.entries}
+        return {entry.target: entry.moved(state_dict[entry.source]) for entry in self.entries}
 
     def invert(self) -> KeyMap:
         """The map from the target back to the source."""
@@ -83,8 +91,9 @@ class Matching:
 
 def match(first: Graph, second: Graph) -> Matching | None:
     """The isomorphism of two canonical graphs that pairs their outputs in order, or None if there is none."""
-    ends = [[edge for label, edge in graph.outputs if label.startswith("output")] for graph in (first, second)]
-    if len(ends[0]) != len(ends[1]):
+    ends = first.returned, second.returned
+    names = first.returned_names, second.returned_names
+    if len(ends[0]) != len(ends[1]) or names[0] != names[1] or first.literals != second.literals:
         return None
     search = _Search(first, second)
     state = _State({}, {}, {}, {}, [])
@@ -120,16 +129,22 @@ def key_map(source: Graph, target: Graph, matching: Matching, training: Iterable
     )
 
 
-def hashes(graph: Graph) -> list[int]:
-    """For each node a hash of all it computes, parameters told apart by their shapes only."""
-    found: list[int] = []
-    for node in graph.nodes:
-        below = [found[edge.node] for edge in node.inputs]
-        if leaf(graph, node) is not None:
-            found.append(hash(("state", node.shape, node.dtype)))
-        else:
+def classes(*graphs: Graph) -> list[list[int]]:
+    """For each node of each graph a number for all it computes, parameters told apart by their shapes only.
+
+    Two nodes, of one graph or of two, have the same number if and only if they are alike in that sense.
+    """
+    numbers: dict[object, int] = {}
+    found: list[list[int]] = []
+    for graph in graphs:
+        own: list[int] = []
+        for node in graph.nodes:
+            below = [own[edge.node] for edge in node.inputs]
             operands = tuple(sorted(below)) if commutes(node) else tuple(below)
-            found.append(hash((node.op, node.name, node.attributes, node.shapes, node.dtypes, operands)))
+            state = leaf(graph, node) is not None
+            key = ("state", node.shape, node.dtype) if state else (*_does(node), operands)
+            own.append(numbers.setdefault(key, len(numbers)))
+        found.append(own)
     return found
 
 
@@ -165,7 +180,7 @@ def _does(node: Node) -> tuple[object, ...]:
 class _Search:
     def __init__(self, first: Graph, second: Graph) -> None:
         self.first, self.second = first, second
-        self.hash1, self.hash2 = hashes(first), hashes(second)
+        self.class1, self.class2 = classes(first, second)
         self.choices = 0
         self.tried = 0
 
@@ -198,7 +213,7 @@ class _Search:
                 if state.forward.get(one.node) != other.node:
                     return False
                 continue
-            if self.hash1[one.node] != self.hash2[other.node] or not self._pair_leaves(state, x, y):
+            if self.class1[one.node] != self.class2[other.node] or not self._pair_leaves(state, x, y):
                 return False
             state.forward[one.node], state.backward[other.node] = other.node, one.node
             if leaf(self.first, x) is not None:
@@ -226,7 +241,7 @@ class _Search:
 
     def _possible(self, state: _State, ones: tuple[Edge, ...], others: tuple[Edge, ...]) -> bool:
         return all(
-            self.hash1[one.node] == self.hash2[other.node]
+            self.class1[one.node] == self.class2[other.node]
             and state.forward.get(one.node, other.node) == other.node
             and state.backward.get(other.node, one.node) == one.node
             for one, other in zip(ones, others, strict=True)
@@ -295,14 +310,6 @@ def _reason(key: str, graph: Graph) -> str:
     if key in graph.aliases:
         return f"the same tensor as {graph.aliases[key]}"
     return f"no output depends on it in {mode} mode"
-
-
-def _moved(entry: Entry, tensor: torch.Tensor) -> torch.Tensor:
-    if tuple(tensor.shape) != entry.shape:
-        raise MappingError(f"{entry.source} has shape {tuple(tensor.shape)}; the map expects {entry.shape}")
-    for step in entry.steps:
-        tensor = step.apply(tensor)
-    return tensor
 
 
 def _result(entry: Entry) -> Shape:

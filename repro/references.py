@@ -120,12 +120,18 @@ def _move_strides(spec: str, network: nn.Module) -> None:
 
 def _timm(spec: str, name: str) -> Source:
     timm = _library("timm")
+    base, dot, tag = name.partition(".")
+    if dot and base in timm.list_models():
+        raise ReproError(f"{spec!r}: .{tag} names weights, and none are loaded here; write timm:{base}")
     _require_known(spec, name, timm.list_models())
     size = timm.get_pretrained_cfg(name).input_size if timm.is_model_pretrained(name) else (3, 224, 224)
     return Source(spec, lambda: timm.create_model(name, pretrained=False), input_size=tuple(size))
 
 
 def _callable(spec: str, module_name: str, name: str) -> Source:
+    if module_name.endswith(".py") or "/" in module_name:
+        dotted = module_name.removesuffix(".py").replace("/", ".")
+        raise ReproError(f"{spec!r} names a file; expected a module, as in an import: {dotted}:{name}")
     here = str(Path.cwd())
     if here not in sys.path:
         sys.path.insert(0, here)  # as `python -m` has it, so that a script beside the user is found
@@ -186,7 +192,9 @@ def _require_known(spec: str, name: str, known: Iterable[str]) -> None:
     known = list(known)
     if name not in known:
         close = difflib.get_close_matches(name, known, n=3)
-        raise ReproError(f"{spec!r}: no such network in it" + (f"; closest: {', '.join(close)}" if close else ""))
+        library, _, _ = spec.partition(":")
+        hint = f"; closest: {', '.join(close)}" if close else ""
+        raise ReproError(f"{spec!r}: {library} has no network called {name!r}{hint}")
 
 
 @contextlib.contextmanager

@@ -14,7 +14,7 @@ import pytest
 import repro
 
 PACKAGE = Path(repro.__file__).parent
-PROJECT = PACKAGE.parent / "pyproject.toml"
+PROJECT = Path(__file__).parents[1] / "pyproject.toml"
 
 # Floor -> the modules on it; a package stands for all of its modules.
 FLOORS = {

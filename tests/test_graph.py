@@ -320,7 +320,8 @@ def test_an_update_names_the_buffer_it_is_of() -> None:
 
 def test_outputs_are_labelled_by_where_they_are_in_the_result() -> None:
     graph = trace(Program(lambda _, x: {"logits": x + 1, "aux": (x * 2, None)}), torch.empty(2, 3))
-    assert [label for label, _ in graph.outputs] == ["output['logits']", "output['aux'][0]"]
+    assert [label for label, _ in graph.outputs] == ["output['aux'][0]", "output['logits']"]
+    assert graph.literals == (("output['aux'][1]", "None"),)
     assert graph.input_shapes == ((2, 3),)
     assert [graph.shape(edge) for _, edge in graph.outputs] == [(2, 3), (2, 3)]
 

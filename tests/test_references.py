@@ -175,12 +175,13 @@ def test_what_is_no_form_is_refused_with_the_forms(spec: str) -> None:
 )
 def test_an_unknown_name_is_answered_with_the_closest(spec: str, closest: str) -> None:
     message = error(spec)
-    assert message.startswith(f"{spec!r}: no such network in it; closest: ")
+    library, _, name = spec.partition(":")
+    assert message.startswith(f"{spec!r}: {library} has no network called {name!r}; closest: ")
     assert closest in message
 
 
 def test_a_name_close_to_nothing_is_answered_without_suggestions() -> None:
-    assert error("torchvision:@@@@") == "'torchvision:@@@@': no such network in it"
+    assert error("torchvision:@@@@") == "'torchvision:@@@@': torchvision has no network called '@@@@'"
 
 
 def test_an_unknown_name_of_ours_is_answered_with_the_closest() -> None:
@@ -189,7 +190,7 @@ def test_an_unknown_name_of_ours_is_answered_with_the_closest() -> None:
 
 
 def test_detection_networks_are_not_among_torchvisions() -> None:
-    assert "no such network in it" in error("torchvision:fasterrcnn_resnet50_fpn")
+    assert "torchvision has no network called" in error("torchvision:fasterrcnn_resnet50_fpn")
 
 
 def test_an_unknown_module_is_named() -> None:
@@ -287,6 +288,14 @@ def test_v1_of_a_network_without_bottlenecks_is_refused(name: str, with_values: 
 
 
 def test_our_networks_and_timms_have_no_amendments() -> None:
-    assert "no such network in it" in error("timm:resnet50+v1")
+    assert "timm has no network called" in error("timm:resnet50+v1")
+
+
+def test_a_name_with_the_tag_of_its_weights_is_answered_with_the_name_without() -> None:
+    assert error("timm:resnet50.a1_in1k").endswith("write timm:resnet50")
+
+
+def test_a_file_is_answered_with_the_module_that_it_is() -> None:
+    assert error("nets/mine.py:net").endswith("expected a module, as in an import: nets.mine:net")
     with pytest.raises(UnknownVariantError):
         resolve("repro:resnet50+v1")

@@ -1,7 +1,7 @@
 """ResNeXt: Xie, Girshick, Dollar, Tu, He, "Aggregated Residual Transformations" (arXiv:1611.05431).
 
 Cardinality is the number of groups of the 3x3 convolution (Figure 3c). Table 1 prints the stage widths; the strides
-are in the 3x3, as the authors' code and the multiply-adds of Table 1 (4.1 and 7.8 billion) have it.
+are in the 3x3 (section 4).
 """
 
 from __future__ import annotations

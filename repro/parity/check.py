@@ -10,6 +10,7 @@ import torch
 
 from repro import budget, fill
 from repro.errors import ReproError
+from repro.graph import TraceError
 from repro.mapping import KeyMap, Matching, key_map, match
 from repro.parity.differences import Difference, differences
 from repro.parity.network import BATCH, Network, shape_text, widened
@@ -78,6 +79,16 @@ class Pair:
         }
         message = f"proved equal for every input of shape {' and '.join(shape_text(shape) for shape in proved)}"
         outcome = Outcome.PASS
+        for network in {side.source.spec: side for side in (self.subject, reference)}.values():
+            if network.draws(self.plan.sizes[0]):
+                outcome = Outcome.FAIL
+                message += f"; but {network.source.spec} draws random numbers in eval mode: no two calls are equal"
+            changed = network.graph(self.plan.sizes[0]).updated
+            if changed:
+                evidence.setdefault("changed_by_a_call", {})[network.source.spec] = changed
+                message += (
+                    f"; a call changes {changed[0]!r} of {network.source.spec}, and the proof is of the first one"
+                )
         if reference.source.note:
             evidence["amended"] = reference.source.note
             message += f" ({reference.source.note})"
@@ -105,7 +116,10 @@ class Pair:
         first, second = self.subject.canonical(size), reference.canonical(size)
         keys = key_map(first, second, matchings[0])
         if keys.unmapped_source and keys.unmapped_target:
-            training = match(self.subject.canonical(size, True), reference.canonical(size, True))
+            try:
+                training = match(self.subject.canonical(size, True), reference.canonical(size, True))
+            except TraceError:  # such as an auxiliary head that this size is too small for
+                training = None
             if training is not None:
                 keys = key_map(first, second, matchings[0], [training])
         problems = [
@@ -122,6 +136,12 @@ class Pair:
             for key, tensor in mapped.items()
             if tuple(tensor.shape) != second.state[key]
         ]
+        problems += [
+            f"{entry.target!r} holds other values than our {entry.source!r}, which are part of the network"
+            for entry in keys.entries
+            if entry.target in reference.fixed and entry.source in self.subject.fixed
+            if not torch.equal(entry.moved(self._fixed(entry.source)), reference.fixed[entry.target])
+        ]
         moved = sum(bool(entry.steps) for entry in keys.entries)
         message = f"{len(keys.entries)} of {len(second.state)} keys of the reference mapped"
         if moved:
@@ -137,6 +157,9 @@ class Pair:
         }
         outcome = Outcome.FAIL if problems else Outcome.PASS
         return self._result("mapping", reference, outcome, "; ".join([*problems[:3], message]), evidence), keys
+
+    def _fixed(self, key: str) -> torch.Tensor:
+        return (self.plan.state or self.subject.fixed)[key]
 
     def _state(self, dtype: torch.dtype) -> dict[str, torch.Tensor]:
         if torch.float32 not in self._states:

@@ -10,7 +10,7 @@ from typing import Any
 
 from repro.canonical import commutes
 from repro.graph import LEAVES, Edge, Graph, Node
-from repro.mapping import hashes, leaf
+from repro.mapping import classes, leaf
 
 
 @dataclass(frozen=True)
@@ -54,8 +54,9 @@ class Difference:
 
 def differences(first: Graph, second: Graph) -> list[Difference]:
     """Every place where two canonical graphs differ, in dataflow order; empty if and only if none was found."""
-    order1, order2 = _dataflow(first), _dataflow(second)
-    equal = _equal_so_far(first, second, order1, order2)
+    class1, class2 = classes(first, second)
+    order1, order2 = _dataflow(first, class1), _dataflow(second, class2)
+    equal = _equal_so_far(class1, class2, order1, order2)
     rest1 = [index for index in order1 if index not in equal]
     rest2 = [index for index in order2 if index not in set(equal.values())]
     # Layers of the right width at the wrong place, or of the wrong width at the right one: whichever says less.
@@ -63,13 +64,14 @@ def differences(first: Graph, second: Graph) -> list[Difference]:
     return _collapse(min(told, key=len))
 
 
-def _equal_so_far(first: Graph, second: Graph, order1: Sequence[int], order2: Sequence[int]) -> dict[int, int]:
+def _equal_so_far(
+    class1: Sequence[int], class2: Sequence[int], order1: Sequence[int], order2: Sequence[int]
+) -> dict[int, int]:
     """Partners that compute the same from the inputs on, whatever becomes of it."""
-    hash1, hash2 = hashes(first), hashes(second)
     waiting: dict[int, list[int]] = {}
     for index in reversed(order2):
-        waiting.setdefault(hash2[index], []).append(index)
-    return {index: waiting[hash1[index]].pop() for index in order1 if waiting.get(hash1[index])}
+        waiting.setdefault(class2[index], []).append(index)
+    return {index: waiting[class1[index]].pop() for index in order1 if waiting.get(class1[index])}
 
 
 def _tell(
@@ -97,7 +99,10 @@ def _compare_sharing(first: Graph, second: Graph, partner: dict[int, int]) -> li
 
 
 def _compare_outputs(first: Graph, second: Graph, partner: dict[int, int]) -> list[Difference]:
-    ends1, ends2 = ([edge for label, edge in g.outputs if label.startswith("output")] for g in (first, second))
+    ends1, ends2 = first.returned, second.returned
+    told1, told2 = (f"{graph.returned_names} {dict(graph.literals)}" for graph in (first, second))
+    if told1 != told2:
+        return [Difference("wiring", f"returns the names and values {told1} here, {told2} there", None, None, ())]
     if len(ends1) != len(ends2):
         return [Difference("wiring", f"{len(ends1)} outputs here, {len(ends2)} there", None, None, ())]
     found = []
@@ -109,15 +114,14 @@ def _compare_outputs(first: Graph, second: Graph, partner: dict[int, int]) -> li
     return found
 
 
-def _dataflow(graph: Graph) -> list[int]:
+def _dataflow(graph: Graph, below: Sequence[int]) -> list[int]:
     """The computing nodes, each after what it reads, in an order set by the function, not by the program."""
     depth: list[int] = []
     for node in graph.nodes:
         depth.append(1 + max((depth[edge.node] for edge in node.inputs), default=0))
-    below = hashes(graph)
     order: list[int] = []
     seen: set[int] = set()
-    stack = [(edge.node, False) for label, edge in reversed(graph.outputs) if label.startswith("output")]
+    stack = [(edge.node, False) for edge in reversed(graph.returned)]
     while stack:
         index, ready = stack.pop()
         if ready:

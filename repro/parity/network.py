@@ -8,12 +8,11 @@ from dataclasses import dataclass, field
 
 import torch
 from torch import nn
-from torch.utils import _pytree as pytree
 
 from repro import fill
 from repro.canonical import canonical
 from repro.errors import ReproError, first_line
-from repro.graph import Graph, TraceError, trace
+from repro.graph import Graph, TraceError, is_random, labelled, trace
 from repro.references import Size, Source
 
 BATCH = 3  # of the traced inputs: above one, so that a program that mixes rows is seen to
@@ -33,6 +32,7 @@ class Network:
     source: Source
     module: nn.Module
     stopwatch: Stopwatch
+    fixed: dict[str, torch.Tensor] = field(default_factory=dict)  # buffers whose values are part of the network
     _graphs: dict[tuple[Size, bool, int], Graph] = field(default_factory=dict)
     _canonical: dict[tuple[Size, bool], Graph] = field(default_factory=dict)
 
@@ -50,7 +50,8 @@ class Network:
                 bare = True
             if bare:
                 network = cls(source, source.module(), stopwatch)
-        network.graph(size)
+        own = _tensors(network.module)
+        network.fixed = {key: own[key] for key in fill.keeps_values(network.graph(size))}
         return network
 
     def graph(self, size: Size, training: bool = False, batch: int = BATCH) -> Graph:
@@ -98,7 +99,12 @@ class Network:
                     f"{first_line(error)}"
                 ) from error
             self.stopwatch.seconds += time.perf_counter() - start
-        return [leaf for leaf in pytree.tree_leaves(result) if isinstance(leaf, torch.Tensor)]
+        return [value for _, value in labelled(result) if isinstance(value, torch.Tensor)]
+
+    def draws(self, size: Size) -> bool:
+        """Whether an output of the network in eval mode depends on a random draw."""
+        calls = self.graph(size).calls
+        return any(is_random(calls[node.origin][0]) for node in self.canonical(size).nodes if node.origin in calls)
 
 
 def widened(state: Mapping[str, torch.Tensor]) -> dict[str, torch.Tensor]:

@@ -31,13 +31,16 @@ def verify(variant: Variant, stopwatch: Stopwatch, seed: int = 0) -> Iterator[Re
     plan = Plan(sizes, ((variant.input_size, 1), (variant.other_size, 3)), seed=seed)
     pair: Pair | None = None
     for spec in variant.references:
+        done = 0
         try:
             if pair is None:
                 pair = Pair(Network.of(resolve(f"repro:{variant.name}"), variant.input_size, stopwatch), plan)
             reference = Network.of(resolve(spec), variant.input_size, stopwatch)
-            yield from pair.check(reference, variant.differs.get(spec))
+            for result in pair.check(reference, variant.differs.get(spec)):
+                yield result
+                done += 1
         except ReproError as error:
-            yield Result("structure", variant.name, spec, Outcome.ERROR, str(error))
+            yield Result(CHECKS[done], variant.name, spec, Outcome.ERROR, str(error))
 
 
 def compare(
