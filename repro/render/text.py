@@ -16,8 +16,7 @@ HEADER = _ROW.format("network", "reference", "struct", "keys", "float64", "float
 
 LEGEND = """\
 struct   proved: equal in exact arithmetic for every input of the traced shapes
-keys     state_dict entries mapped by that proof; names are not looked at, but for
-         those of batch counters
+keys     state_dict entries mapped by that proof; only batch counters go by name
 float64  largest difference over the spread of the output; 1e-10 is allowed
 float32  our distance from the float64 truth over the reference's; 1/4 to 4 is
          allowed"""
