@@ -70,7 +70,8 @@ def resolve(spec: str) -> Source:
     library, colon, name = spec.partition(":")
     if not colon or not library or not name:
         forms = "torchvision:NAME, timm:NAME, repro:NAME or package.module:callable"
-        raise ReproError(f"{spec!r} names no network; expected {forms}")
+        hint = f"; did you mean repro:{spec}?" if spec in models.catalog() else ""
+        raise ReproError(f"{spec!r} names no network; expected {forms}{hint}")
     match library:
         case "repro":
             return _ours(spec, name)

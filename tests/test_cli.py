@@ -303,7 +303,7 @@ def test_verify_of_a_network_of_the_catalog_passes_and_fits_the_terminal(run: Ru
     assert (ran.code, ran.err) == (0, "")
     assert re.search(r"^resnet18 +torchvision:resnet18 +proved +122 +\de[-+]\d\d +\d\.\d\d$", ran.out, re.MULTILINE)
     assert re.search(r"^resnet18 +timm:resnet18 +proved +122 ", ran.out, re.MULTILINE)
-    assert "1 networks, 2 pairs; checks: 8 pass, 0 fail, 0 skip, 0 error" in ran.out
+    assert "1 network, 2 pairs; checks: 8 pass, 0 fail, 0 skip, 0 error" in ran.out
     assert "times the" in ran.out
     assert len(ran.longest) <= COLUMNS, ran.longest
 
@@ -313,7 +313,7 @@ def test_verify_without_names_verifies_all(run: Run, small_catalog: Callable[...
     for arguments in ((), ("Net",), ("N",), ("Net", "N")):
         ran = run("verify", *arguments)
         assert ran.code == 0
-        assert ran.out.endswith("1 networks, 1 pairs; checks: 4 pass, 0 fail, 0 skip, 0 error\n")
+        assert ran.out.endswith("1 network, 1 pair; checks: 4 pass, 0 fail, 0 skip, 0 error\n")
 
 
 def test_a_failed_check_exits_with_1_and_is_explained(run: Run, small_catalog: Callable[..., None], nets: str) -> None:

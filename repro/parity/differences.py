@@ -100,9 +100,13 @@ def _compare_sharing(first: Graph, second: Graph, partner: dict[int, int]) -> li
 
 def _compare_outputs(first: Graph, second: Graph, partner: dict[int, int]) -> list[Difference]:
     ends1, ends2 = first.returned, second.returned
-    told1, told2 = (f"{graph.returned_names} {dict(graph.literals)}" for graph in (first, second))
+    told1, told2 = (
+        ", ".join([*graph.returned_names, *(f"{label} = {value}" for label, value in graph.literals)])
+        or "tensors alone"
+        for graph in (first, second)
+    )
     if told1 != told2:
-        return [Difference("wiring", f"returns the names and values {told1} here, {told2} there", None, None, ())]
+        return [Difference("wiring", f"returns {told1} here, {told2} there", None, None, ())]
     if len(ends1) != len(ends2):
         return [Difference("wiring", f"{len(ends1)} outputs here, {len(ends2)} there", None, None, ())]
     found = []
@@ -269,7 +273,7 @@ def _short(value: Any) -> str:
 
 
 def _shapes(side: Side) -> str:
-    return " ".join("x".join(map(str, shape)) for shape in side.weights) or "none"
+    return " and ".join("x".join(map(str, shape)) for shape in side.weights) or "none"
 
 
 def _collapse(found: list[Difference]) -> list[Difference]:

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import pickle
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
 import torch
 
-from repro.errors import ReproError
+from repro.errors import ReproError, first_line
 from repro.models import Variant
 from repro.parity.check import CHECKS, Pair, Plan
 from repro.parity.network import Network, Stopwatch, shape_text
@@ -84,9 +85,12 @@ def _checkpoint(path: Path, network: Network) -> dict[str, torch.Tensor]:
             loaded: Any = load_file(path)
         else:
             loaded = torch.load(path, map_location="cpu", weights_only=True)
+    except pickle.UnpicklingError as error:
+        raise ReproError(
+            f"{path}: it holds objects besides tensors, which are not unpickled here; save net.state_dict() instead"
+        ) from error
     except Exception as error:
-        what = str(error).strip().partition("\n")[0]
-        raise ReproError(f"{path}: cannot be read as a state_dict: {type(error).__name__}: {what}") from error
+        raise ReproError(f"{path}: cannot be read as a state_dict: {first_line(error)}") from error
     if isinstance(loaded, dict) and isinstance(loaded.get("state_dict"), dict):
         loaded = loaded["state_dict"]
     if not isinstance(loaded, dict) or not all(isinstance(value, torch.Tensor) for value in loaded.values()):
@@ -95,7 +99,11 @@ def _checkpoint(path: Path, network: Network) -> dict[str, torch.Tensor]:
     for problem, keys in (("lacks", own.keys() - loaded.keys()), ("has the unknown", loaded.keys() - own.keys())):
         if keys:
             more = f" and {len(keys) - 1} more" if len(keys) > 1 else ""
-            raise ReproError(f"{path}: it {problem} key {min(keys)!r}{more} of {network.source.spec}")
+            wrapped = all(key.startswith("module.") for key in loaded)
+            hint = (
+                "; its keys begin with 'module.', as DistributedDataParallel's do: save net.module" if wrapped else ""
+            )
+            raise ReproError(f"{path}: it {problem} key {min(keys)!r}{more} of {network.source.spec}{hint}")
     for key, shape in own.items():
         if tuple(loaded[key].shape) != shape:
             raise ReproError(f"{path}: {key!r} has shape {tuple(loaded[key].shape)}; {network.source.spec} has {shape}")

@@ -69,7 +69,11 @@ def total(results: Sequence[Result]) -> str:
     networks = len({result.subject for result in results})
     pairs = len({(result.subject, result.reference) for result in results if result.reference != "none"})
     checks = ", ".join(f"{count} {name}" for name, count in counts.items())
-    return f"{networks} networks, {pairs} pairs; checks: {checks}"
+    return f"{_count(networks, 'network')}, {_count(pairs, 'pair')}; checks: {checks}"
+
+
+def _count(number: int, noun: str) -> str:
+    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
 
 
 def _cell(result: Result | None, passed: Any) -> str:

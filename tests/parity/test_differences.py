@@ -91,7 +91,7 @@ FAULTS = [
     pytest.param({"padding": 0}, "attributes", "convolution padding 1 here, 0 there", "stem.0", id="padding"),
     pytest.param({"eps": 1e-3}, "attributes", "batch_norm eps 1e-05 here, 0.001 there", "stem.1", id="eps"),
     pytest.param(
-        {"width": 8}, "weights", "convolution with weights 6x4x3x3 6 here, 8x4x3x3 8 there", "left", id="width"
+        {"width": 8}, "weights", "convolution with weights 6x4x3x3 and 6 here, 8x4x3x3 and 8 there", "left", id="width"
     ),
     pytest.param({"bias": False}, "attributes", "linear bias True here, False there", "fc", id="bias"),
     pytest.param(
