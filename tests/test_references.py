@@ -163,7 +163,11 @@ def test_what_foreign_code_prints_stays_off_stdout_and_its_warnings_out_of_sight
 # --- what is refused ---------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("spec", ["", "resnet18", ":", "torchvision:", ":resnet18", "timm"])
+def test_a_bare_name_of_the_catalog_is_answered_with_its_form() -> None:
+    assert error("resnet18").endswith("; did you mean repro:resnet18?")
+
+
+@pytest.mark.parametrize("spec", ["", "resnet_18", ":", "torchvision:", ":resnet18", "timm"])
 def test_what_is_no_form_is_refused_with_the_forms(spec: str) -> None:
     assert error(spec) == (
         f"{spec!r} names no network; expected torchvision:NAME, timm:NAME, repro:NAME or package.module:callable"

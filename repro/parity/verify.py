@@ -87,7 +87,8 @@ def _checkpoint(path: Path, network: Network) -> dict[str, torch.Tensor]:
             loaded = torch.load(path, map_location="cpu", weights_only=True)
     except pickle.UnpicklingError as error:
         raise ReproError(
-            f"{path}: it holds objects besides tensors, which are not unpickled here; save net.state_dict() instead"
+            f"{path}: cannot be read as a state_dict: no torch file, or one with objects besides tensors, "
+            f"which are not unpickled here; save net.state_dict() instead"
         ) from error
     except Exception as error:
         raise ReproError(f"{path}: cannot be read as a state_dict: {first_line(error)}") from error
