@@ -77,8 +77,9 @@ class Network:
 
     def install(self, state: Mapping[str, torch.Tensor]) -> None:
         """Give the module these tensors, shared and not copied. Keys left out are read by no output and become zero."""
-        own = self.module.state_dict()
-        full = {key: state[key] if key in state else torch.zeros(tensor.shape) for key, tensor in own.items()}
+        full = self.module.state_dict()  # filled in and not made anew: modules read their version from its metadata
+        for key, tensor in full.items():
+            full[key] = state[key] if key in state else torch.zeros(tensor.shape)
         self.module.load_state_dict(full, strict=True, assign=True)
         floating = next((tensor.dtype for tensor in state.values() if tensor.is_floating_point()), torch.float32)
         self.module.to(floating)  # buffers that no state_dict holds follow the rest

@@ -8,7 +8,9 @@ from repro.mapping import key_map, match
 from repro.models import catalog, get
 from repro.parity.differences import differences
 from repro.parity.network import Network, Stopwatch
+from repro.parity.verify import compare
 from repro.references import Size, resolve
+from repro.result import Outcome
 
 PAIRS = [(variant.name, reference) for variant in catalog().values() for reference in variant.references]
 
@@ -73,6 +75,11 @@ def test_pair_outside_the_catalog_needs_no_help(torchvision: str, timm: str) -> 
     keys = key_map(first, second, matching)
     assert not keys.unmapped_source
     assert not keys.unmapped_target
+
+
+def test_a_module_that_reads_its_version_from_the_state_dict_is_compared() -> None:
+    results = list(compare("torchvision:mnasnet1_0", "timm:mnasnet_100", [(3, 64, 64)], Stopwatch()))
+    assert {result.outcome for result in results} == {Outcome.PASS}
 
 
 def test_a_pair_that_differs_is_told_at_which_operation() -> None:
