@@ -14,7 +14,7 @@ from typing import Any
 
 import torch
 
-from repro.graph import LEAVES, Edge, Graph, Node, Shape, is_random
+from repro.graph import LEAVES, Edge, Graph, Node, Shape, ancestors, is_random
 from repro.movement import Movement, of_view, reshape, rowwise, sorted_rows
 
 Rewrite = Callable[["Builder", Node], Edge | None]
@@ -49,15 +49,8 @@ def rewrite(*ops: str) -> Callable[[Rewrite], Rewrite]:
 def canonical(graph: Graph) -> Graph:
     """The canonical form of a traced graph: same function, every node with one output, `origin` pointing back."""
     builder = Builder(graph)
-    needed: set[int] = set()
-    pending = [edge.node for _, edge in graph.outputs]
-    while pending:
-        index = pending.pop()
-        if index not in needed:
-            needed.add(index)
-            pending.extend(edge.node for edge in graph.nodes[index].inputs)
     image: dict[Edge, Edge] = {}
-    for index in sorted(needed):
+    for index in sorted(ancestors(graph.nodes, graph.outputs)):
         node = graph.nodes[index]
         inputs = tuple(image[edge] for edge in node.inputs)
         for output, shape in enumerate(node.shapes):
@@ -111,17 +104,11 @@ class Builder:
 
     def finish(self, outputs: tuple[tuple[str, Edge], ...]) -> Graph:
         """The graph of what the outputs depend on."""
-        keep: set[int] = set()
-        pending = [edge.node for _, edge in outputs]
-        while pending:
-            index = pending.pop()
-            if index not in keep:
-                keep.add(index)
-                pending.extend(edge.node for edge in self.nodes[index].inputs)
-        place = {index: Edge(position) for position, index in enumerate(sorted(keep))}
+        keep = sorted(ancestors(self.nodes, outputs))
+        place = {index: Edge(position) for position, index in enumerate(keep)}
         nodes = tuple(
             replace(self.nodes[index], inputs=tuple(place[edge.node] for edge in self.nodes[index].inputs))
-            for index in sorted(keep)
+            for index in keep
         )
         return replace(
             self.graph, nodes=nodes, outputs=tuple((label, place[edge.node]) for label, edge in outputs), calls={}

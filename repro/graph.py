@@ -10,7 +10,7 @@ import hashlib
 import math
 import os
 import sys
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -449,6 +449,18 @@ def replay(
         for edge in expiring.get(index, ()):
             values.pop(edge, None)
     return {label: values[edge] for label, edge in graph.outputs}
+
+
+def ancestors(nodes: Sequence[Node], outputs: Iterable[tuple[str, Edge]]) -> set[int]:
+    """The indices of the nodes that labelled outputs depend on, their own included."""
+    found: set[int] = set()
+    pending = [edge.node for _, edge in outputs]
+    while pending:
+        index = pending.pop()
+        if index not in found:
+            found.add(index)
+            pending.extend(edge.node for edge in nodes[index].inputs)
+    return found
 
 
 def digest(tensor: torch.Tensor) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 
-from repro.graph import LEAVES, Edge, Graph, Node, Shape
+from repro.graph import LEAVES, Edge, Graph, Node, Shape, ancestors
 
 _MOVES = frozenset(
     "view _unsafe_view reshape expand permute transpose t squeeze unsqueeze select slice unbind split split_with_sizes"
@@ -62,7 +62,7 @@ def layers(graph: Graph) -> list[Layer]:
     fields: dict[int, _Field] = {}
     counted: set[str] = set()
     rows: list[Layer] = []
-    live = _live(graph)
+    live = ancestors(graph.nodes, graph.outputs)
     for index, node in enumerate(graph.nodes):
         fields[index] = _field(graph, node, fields)
         if node.op in LEAVES or node.op in _MOVES or index not in live:
@@ -97,17 +97,6 @@ def multiply_adds(graph: Graph, node: Node) -> int:
         inner = graph.shape(node.inputs[-1])[-2]
         return math.prod(node.shape) * inner
     return 0
-
-
-def _live(graph: Graph) -> set[int]:
-    found: set[int] = set()
-    pending = [edge.node for _, edge in graph.outputs]
-    while pending:
-        index = pending.pop()
-        if index not in found:
-            found.add(index)
-            pending.extend(edge.node for edge in graph.nodes[index].inputs)
-    return found
 
 
 def _parameters(graph: Graph, node: Node) -> list[Node]:

@@ -174,11 +174,8 @@ class Pair:
         if dtype not in self._outputs:
             self.subject.install(state)
             self._outputs[dtype] = [self.subject.outputs(images) for images in self._images(dtype)]
-        reference.install(keys.apply({key: tensor for key, tensor in state.items() if key in self._known(keys)}))
+        reference.install(keys.apply(state))
         return [reference.outputs(images) for images in self._images(dtype)]
-
-    def _known(self, keys: KeyMap) -> set[str]:
-        return {entry.source for entry in keys.entries} | set(keys.unmapped_source)
 
     def _images(self, dtype: torch.dtype) -> Iterator[torch.Tensor]:
         for size, batch in self.plan.cases:
