@@ -22,6 +22,11 @@ FACTOR = 4.0
 # float64 carries 53 bits; a network of 150 layers keeps more than 33 of them (1e-10) on every network of the catalog.
 FLOAT64_LIMIT = 1e-10
 
+_CHUNK = 1 << 15  # elements looked at together: 256 KiB in float64, and few enough not to be shared out over threads
+
+# float64 rounds 2^29 = 5e8 times finer than float32. What is this many times smaller in float64 was rounding in both.
+ZERO = 1e6
+
 
 @dataclass(frozen=True)
 class Verdict:
@@ -32,6 +37,7 @@ class Verdict:
     inverse   the same the other way round: how much further off the reference is
     index     where `actual` is furthest from the truth, with both values and the truth there
     problem   why no ratio could decide: shapes, NaN or infinity, a constant output; "" otherwise
+    zero      all of it is rounding errors of what is zero in exact arithmetic, so that there is no error to speak of
     """
 
     passed: bool
@@ -47,10 +53,14 @@ class Verdict:
     reference: float = math.nan
     truth: float = math.nan
     problem: str = ""
+    zero: bool = False
 
     def evidence(self) -> dict[str, Any]:
         """The fields as JSON types."""
         return {name: list(value) if isinstance(value, tuple) else value for name, value in vars(self).items()}
+
+
+_ZERO = Verdict(True, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0, spread=0.0, zero=True)
 
 
 def judge(actual: torch.Tensor, reference: torch.Tensor, truth: torch.Tensor, factor: float = FACTOR) -> Verdict:
@@ -61,12 +71,28 @@ def judge(actual: torch.Tensor, reference: torch.Tensor, truth: torch.Tensor, fa
         allowance = max(yardstick, unit * scale)
         return own / allowance if allowance else math.inf if own else 0.0
 
-    return _judge(actual, reference, truth, rule, factor)
+    verdict = _judge(actual, reference, truth, rule, factor)
+    return verdict if verdict.passed or not _vanishes(truth, reference) or not _vanishes(truth, actual) else _ZERO
 
 
-def agree(actual: torch.Tensor, truth: torch.Tensor, limit: float = FLOAT64_LIMIT) -> Verdict:
-    """Judge a float64 result against the float64 truth: `ratio` is the greatest difference over the limit."""
-    return _judge(actual, truth, truth, lambda own, _, __: own / limit, 1.0)
+def agree(actual: torch.Tensor, truth: torch.Tensor, float32: torch.Tensor | None = None) -> Verdict:
+    """Judge a float64 result against the float64 truth: `ratio` is the greatest difference over `FLOAT64_LIMIT`.
+
+    float32: the reference's result in that precision, for what may be zero in exact arithmetic, where a spread is
+    nothing but rounding: such is the gradient of a bias under a normalisation by the batch.
+    """
+    verdict = _judge(actual, truth, truth, lambda own, _, __: own / FLOAT64_LIMIT, 1.0)
+    if verdict.passed or float32 is None or not _vanishes(truth, float32) or not _vanishes(actual, float32):
+        return verdict
+    return _ZERO
+
+
+def _vanishes(wide: torch.Tensor, narrow: torch.Tensor) -> bool:
+    """Whether a float64 value is a millionth of what float32 makes of it: both are rounding errors of a zero."""
+    if wide.dtype != torch.float64 or wide.shape != narrow.shape or not wide.numel():
+        return False
+    sizes = [float(torch.linalg.vector_norm(x, math.inf)) for x in (wide, narrow)]
+    return sizes[0] < sizes[1] / ZERO and math.isfinite(sizes[1])
 
 
 def _judge(
@@ -85,24 +111,22 @@ def _judge(
         problem = f"shape {tuple(truth.shape)}: without an element there is nothing to compare"
     if problem:
         return Verdict(False, problem=problem)
-    t = truth.double()
-    size = float(t.abs().max())
-    spread = float(t.std(correction=0)) if t.numel() > 1 else size
-    error_actual, error_reference = (actual.double() - t).abs(), (reference.double() - t).abs()
-    worst = int(error_actual.nan_to_num(nan=float("inf")).argmax())
-    index = tuple(int(i) for i in torch.unravel_index(torch.tensor(worst), t.shape))
-    at = float(actual[index]), float(reference[index]), float(t[index])
-    for name, tensor in (("the result", actual), ("the reference", reference), ("the float64 truth", t)):
-        if not bool(tensor.isfinite().all()):
-            problem = f"{name} holds NaN or infinity"
-    if not problem and actual.is_floating_point() and not spread > 1e-6 * size:
-        problem = f"every element is about {size:.3g}: a comparison of constants proves nothing"
+    found = _measure(actual.reshape(-1), reference.reshape(-1), truth.reshape(-1))
+    spread = found.spread if truth.numel() > 1 else found.size
+    index = tuple(int(i) for i in torch.unravel_index(torch.tensor(found.worst), truth.shape))
+    at = float(actual[index]), float(reference[index]), float(truth[index])
+    if not math.isfinite(found.top_actual + found.top_reference + found.size):
+        for name, tensor in (("the result", actual), ("the reference", reference), ("the float64 truth", truth)):
+            if not bool(tensor.isfinite().all()):
+                problem = f"{name} holds NaN or infinity"
+    elif actual.is_floating_point() and not spread > 1e-6 * found.size:
+        problem = f"every element is about {found.size:.3g}: a comparison of constants proves nothing"
     if problem:
         return Verdict(False, spread=spread, index=index, actual=at[0], reference=at[1], truth=at[2], problem=problem)
     spread = spread or 1.0  # whole numbers that are all equal are compared as they are
-    top_actual, top_reference = float(error_actual.max()) / spread, float(error_reference.max()) / spread
-    rms_actual, rms_reference = (float(e.square().mean().sqrt()) / spread for e in (error_actual, error_reference))
-    scale = size / spread
+    top_actual, top_reference = found.top_actual / spread, found.top_reference / spread
+    rms_actual, rms_reference = found.rms_actual / spread, found.rms_reference / spread
+    scale = found.size / spread
     ratio = max(rule(top_actual, top_reference, scale), rule(rms_actual, rms_reference, scale))
     inverse = max(rule(top_reference, top_actual, scale), rule(rms_reference, rms_actual, scale))
     return Verdict(
@@ -117,3 +141,38 @@ def _judge(
         index,
         *at,
     )
+
+
+@dataclass(frozen=True)
+class _Measured:
+    """Of three flat tensors: the truth's largest size and its spread; largest and RMS errors; where `actual` is worst."""
+
+    size: float
+    spread: float
+    top_actual: float
+    top_reference: float
+    rms_actual: float
+    rms_reference: float
+    worst: int
+
+
+def _measure(actual: torch.Tensor, reference: torch.Tensor, truth: torch.Tensor) -> _Measured:
+    """One pass in pieces that stay in a core's cache: whole tensors of 10^8 elements would go to memory a dozen times."""
+    first = float(truth[0])  # sums of what is left of it do not cancel where the mean is large beside the spread
+    rows, places = [], []
+    for start in range(0, truth.numel(), _CHUNK):
+        t = truth[start : start + _CHUNK].double()
+        own = (actual[start : start + _CHUNK].double() - t).abs_()
+        other = (reference[start : start + _CHUNK].double() - t).abs_()
+        top, place = own.nan_to_num(nan=math.inf).max(0)
+        size = t.abs().max()
+        t = t - first
+        rows.append(torch.stack([size, t.sum(), t.dot(t), own.max(), own.dot(own), other.max(), other.dot(other), top]))
+        places.append(place + start)
+    table = torch.stack(rows)
+    size, own_top, other_top = (float(table[:, column].max()) for column in (0, 3, 5))
+    total, squares, own_squares, other_squares = (float(table[:, c].sum()) / truth.numel() for c in (1, 2, 4, 6))
+    worst = int(places[int(table[:, 7].argmax())])
+    spread = math.sqrt(max(squares - total**2, 0.0)) if math.isfinite(squares) else math.nan
+    rms = (math.sqrt(x) if math.isfinite(x) else math.nan for x in (own_squares, other_squares))
+    return _Measured(size, spread, own_top, other_top, *rms, worst)

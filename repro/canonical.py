@@ -23,13 +23,13 @@ _REWRITES: dict[str, list[Rewrite]] = {}
 
 _COMMUTATIVE = frozenset({"add", "mul", "maximum", "minimum"})
 
-_VIEWS = frozenset(
+VIEWS = frozenset(
     "view _unsafe_view reshape _reshape_alias expand permute transpose t squeeze unsqueeze select slice unbind split"
     " split_with_sizes chunk diagonal unfold".split()
 )
 _COPIES = frozenset("clone alias detach contiguous lift_fresh lift_fresh_copy _to_copy".split())
 _UNARY = frozenset(
-    "relu sigmoid tanh gelu silu hardtanh hardswish hardsigmoid elu leaky_relu softplus mish exp log neg abs sqrt rsqrt"
+    "stop relu sigmoid tanh gelu silu hardtanh hardswish hardsigmoid elu leaky_relu softplus mish exp log neg abs sqrt rsqrt"
     " reciprocal pow erf sin cos clamp clamp_min clamp_max".split()
 )
 _BINARY = frozenset("add mul sub div maximum minimum".split())
@@ -80,7 +80,7 @@ class Builder:
             edge = rule(self, node)
             if edge is not None:
                 return edge
-        call = node.origin if node.origin in self._random else None
+        call = node.origin if node.origin in self._random else None  # no two draws are the same value
         key = (node.op, node.attributes, node.inputs, node.shapes, node.dtypes, node.name, call)
         known = self._known.get(key)
         if known is None:
@@ -110,9 +110,8 @@ class Builder:
             replace(self.nodes[index], inputs=tuple(place[edge.node] for edge in self.nodes[index].inputs))
             for index in keep
         )
-        return replace(
-            self.graph, nodes=nodes, outputs=tuple((label, place[edge.node]) for label, edge in outputs), calls={}
-        )
+        # `calls` stay those of the traced graph, which `origin` indexes: repro.evaluate makes them again.
+        return replace(self.graph, nodes=nodes, outputs=tuple((label, place[edge.node]) for label, edge in outputs))
 
 
 def without(node: Node, *names: str) -> dict[str, Any]:
@@ -125,7 +124,7 @@ def commutes(node: Node) -> bool:
     return node.op in _COMMUTATIVE and len(node.inputs) == 2 and node.get("alpha", 1) == 1
 
 
-@rewrite(*_VIEWS)
+@rewrite(*VIEWS)
 def views_are_movements(b: Builder, n: Node) -> Edge | None:
     """A view reads elements of its input and computes nothing; torch itself is asked which, by strides."""
     source = b[n.inputs[0]].shape
@@ -137,6 +136,15 @@ def views_are_movements(b: Builder, n: Node) -> Edge | None:
     views = operation(torch.empty(source, device="meta"), **without(n, "output"))
     view = views if isinstance(views, torch.Tensor) else views[n.get("output", 0)]
     return b.move(n, n.inputs[0], of_view(source, view))
+
+
+@rewrite("detach")
+def gradients_stop_in_training(b: Builder, n: Node) -> Edge | None:
+    """A detached value is the same value, but training is about derivatives too; only what has none is left alone."""
+    source = b[n.inputs[0]]
+    if not b.graph.training or source.op in ("buffer", "constant", "stop"):
+        return None
+    return b.emit(n, "stop", n.inputs, n.shape) if n.dtype.is_floating_point else None
 
 
 @rewrite(*_COPIES)
@@ -209,6 +217,42 @@ def silu_by_hand(b: Builder, n: Node) -> Edge | None:
         if b[other].op == "sigmoid" and b[other].inputs[0] == x:
             return b.emit(n, "silu", (x,), n.shape)
     return None
+
+
+@rewrite("relu")
+def relu_is_idempotent(b: Builder, n: Node) -> Edge | None:
+    """relu(relu(x)) = relu(x), and so is its derivative where there is one."""
+    return n.inputs[0] if b[n.inputs[0]].op == "relu" else None
+
+
+@rewrite("mul")
+def dropout_by_hand(b: Builder, n: Node) -> Edge | None:
+    """Dropout is x times m / q, where m is drawn from {0, 1} with mean q; its node stands where m is drawn."""
+    for x, other in (n.inputs, n.inputs[::-1]) if len(n.inputs) == 2 else ():
+        noise = b[other]
+        drawn = b[noise.inputs[0]] if noise.op == "div" and len(noise.inputs) == 1 else noise
+        if drawn.op == "bernoulli" and noise.get("other") == drawn.get("p") and b[x].shape == n.shape:
+            return b.emit(drawn, "dropout", (x,), n.shape, p=round(1 - drawn.get("p"), 12), noise=drawn.shape)
+    return None
+
+
+@rewrite("native_dropout")
+def fused_dropout(b: Builder, n: Node) -> Edge | None:
+    """The same in one operation."""
+    if n.get("output") != 0 or not n.get("train"):
+        return None
+    return b.emit(n, "dropout", n.inputs, n.shape, p=round(n.get("p"), 12), noise=n.shape)
+
+
+@rewrite("dropout")
+def dropout_counts_elements(b: Builder, n: Node) -> Edge | None:
+    """Every element is drawn for by itself, in memory order, so that a reshape may come before or after."""
+    before = b[n.inputs[0]]
+    if before.op != "movement" or not before.get("movement").is_reshape or n.get("noise") != n.shape:
+        return None
+    source = before.get("movement").source
+    dropped = b.emit(n, "dropout", before.inputs, source, p=n.get("p"), noise=source)
+    return b.reshape(n, dropped, n.shape)
 
 
 @rewrite("pow")
@@ -378,15 +422,22 @@ def convolution_over_the_whole_map_is_linear(b: Builder, n: Node) -> Edge | None
     "cudnn_batch_norm",
 )
 def batch_norm(b: Builder, n: Node) -> Edge | None:
-    """All spellings normalise by the running statistics in eval, where momentum has no effect."""
+    """All spellings normalise by the running statistics in eval, by the batch's in training; momentum has no part."""
     if n.get("output") != 0:
         return None
-    training = bool(n.get("training", False))
-    attributes = {"training": training, "eps": n.get("eps", n.get("epsilon"))}
-    if training:
-        attributes["momentum"] = n.get("momentum", n.get("exponential_average_factor"))
+    attributes = {"training": bool(n.get("training", False)), "eps": n.get("eps", n.get("epsilon"))}
     absent = {name: None for name in ("weight", "bias", "running_mean", "running_var") if n.get(name, n) is None}
     return b.emit(n, "batch_norm", n.inputs, n.shape, **attributes, **absent)
+
+
+@rewrite("_native_batch_norm_legit_functional")
+def moving_average(b: Builder, n: Node) -> Edge | None:
+    """The new running statistics: (1 - momentum) times the old ones plus momentum times those of the batch."""
+    statistic = {3: "mean", 4: "variance"}.get(n.get("output"))
+    if statistic is None:
+        return None
+    old = n.inputs[-2] if statistic == "mean" else n.inputs[-1]
+    return b.emit(n, "moving_average", (n.inputs[0], old), n.shape, statistic=statistic, momentum=n.get("momentum"))
 
 
 @rewrite("native_layer_norm")

@@ -69,13 +69,16 @@ def image(seed: int, batch: int, size: Sequence[int]) -> torch.Tensor:
     return uniform(f"{seed}/input/{tuple(size)}", (batch, *size), -edge, edge)
 
 
-def conditioned(graph: Graph, given: Mapping[str, torch.Tensor], seed: int = 0) -> dict[str, torch.Tensor]:
+def conditioned(
+    graph: Graph, given: Mapping[str, torch.Tensor], seed: int = 0, training: Graph | None = None
+) -> dict[str, torch.Tensor]:
     """Values for everything a traced module holds, by state_dict key, float32 where floating.
 
-    graph  of the module in eval mode, as traced: a batch of its inputs' shape sets the running statistics
-    given  the module's own tensors, for what a graph cannot choose: an index table, a mask, a fixed target
+    graph     of the module in eval mode, as traced: a batch of its inputs' shape sets the running statistics
+    given     the module's own tensors, for what a graph cannot choose: an index table, a mask, a fixed target
+    training  of the module in train mode, for what eval does not read, such as auxiliary heads
     """
-    roles = _roles(graph)
+    roles = {**(_roles(training) if training is not None else {}), **_roles(graph)}
     values: dict[str, torch.Tensor] = {}
     for key, shape in graph.state.items():
         if key in graph.aliases:
@@ -189,7 +192,7 @@ def _take_statistics(graph: Graph, values: dict[str, torch.Tensor], seed: int) -
         eps = node.get("eps", node.get("epsilon"))
         return [torch.nn.functional.batch_norm(x, mean, variance, weight, bias, eps=eps)]
 
-    with torch.inference_mode():
+    with torch.no_grad():
         replay(graph, wide, [x.double() for x in batch], observe)
 
 

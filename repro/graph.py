@@ -58,7 +58,8 @@ class Node:
     """One operation, or one leaf (an input, parameter, buffer or constant).
 
     op          ATen's name in its functional form: `relu`, `convolution`
-    attributes  every argument that is not a tensor, by schema name and with defaults filled in
+    attributes  every argument that is not a tensor, by schema name and with defaults filled in; of a parameter that is
+                not trained, in train mode, `requires_grad=False`
     inputs      the tensors read, in schema order
     shapes      the shape of each output
     dtypes      the dtype of each output
@@ -137,9 +138,10 @@ class Graph:
         return [label for label, _ in self.outputs if label.startswith("output") and "['" in label]
 
     @property
-    def updated(self) -> list[str]:
-        """The parameters, buffers and inputs that a call leaves changed."""
-        return [label.removeprefix("update of ") for label, _ in self.outputs if label.startswith("update of ")]
+    def updates(self) -> dict[str, Edge]:
+        """The parameters, buffers and inputs that a call leaves changed, and what it leaves in them."""
+        marked = "update of "
+        return {label.removeprefix(marked): edge for label, edge in self.outputs if label.startswith(marked)}
 
     def readers(self) -> dict[str, list[tuple[Node, int]]]:
         """key -> the nodes that read that parameter or buffer, with the operand's position."""
@@ -152,11 +154,17 @@ class Graph:
         return found
 
 
-def trace(module: nn.Module, *inputs: torch.Tensor, training: bool = False) -> Graph:
+def trace(
+    module: nn.Module,
+    *inputs: torch.Tensor,
+    training: bool = False,
+    dtypes: Mapping[str, torch.dtype] | None = None,
+) -> Graph:
     """Run `module` once on the meta device and return its graph.
 
     inputs: only their shapes and dtypes count; they may be on any device, and so may the module, which is left as it
-    was. Raises TraceError for a module that fails, is lazy, or decides by the values in a tensor.
+    was. dtypes: of parameters and buffers by name, where those are not the ones they have at the moment. Raises
+    TraceError for a module that fails, is lazy, or decides by the values in a tensor.
     """
     lazy = [name for name, child in module.named_modules() if isinstance(child, nn.modules.lazy.LazyModuleMixin)]
     tensors_of_all = (*module.parameters(), *module.buffers())
@@ -173,11 +181,15 @@ def trace(module: nn.Module, *inputs: torch.Tensor, training: bool = False) -> G
     stand_ins: dict[str, torch.Tensor] = {}
     for key, tensor in tensors.items():
         if aliases[key] == key:  # functional_call gives the further names of a shared tensor the same stand-in
-            stand_ins[key] = torch.empty(tensor.shape, dtype=tensor.dtype, device="meta")
-            if key in parameters or key in saved or tensor.device.type == "meta":
-                recorder.leaf("parameter" if key in parameters else "buffer", key, stand_ins[key])
+            dtype = (dtypes or {}).get(key, tensor.dtype)
+            stand_ins[key] = torch.empty(tensor.shape, dtype=dtype, device="meta")
+            if key in parameters:
+                frozen = {"requires_grad": False} if training and not tensor.requires_grad else {}
+                recorder.leaf("parameter", key, stand_ins[key], **frozen)
+            elif key in saved or tensor.device.type == "meta":
+                recorder.leaf("buffer", key, stand_ins[key])
             else:  # a buffer that no state_dict holds cannot be mapped: its values are part of the program
-                recorder.constant(tensor, stand_ins[key])
+                recorder.constant(tensor.to(dtype), stand_ins[key])
     images = tuple(torch.empty(x.shape, dtype=x.dtype, device="meta") for x in inputs)
     for index, image in enumerate(images):
         recorder.leaf("input", f"input[{index}]", image)
@@ -186,7 +198,7 @@ def trace(module: nn.Module, *inputs: torch.Tensor, training: bool = False) -> G
         return torch.func.functional_call(module, state, arguments)
 
     functional = torch.func.functionalize(program, remove="mutations")
-    with _mode_of(module, training), recorder.following(module), torch.no_grad(), _plain_attention():
+    with _mode_of(module, training), recorder.following(module), torch.enable_grad(), _plain_attention():
         try:
             with recorder, _AsOnCpu():
                 result = functional(stand_ins, images)
@@ -227,10 +239,10 @@ class _Recorder(TorchDispatchMode):  # type: ignore[no-untyped-call]  # torch le
         self._values: dict[int, torch.Tensor] = {}  # the data of tensors that depend on no input
         self._alive: list[Any] = []  # an id means something only while its tensor lives
 
-    def leaf(self, op: str, name: str, tensor: torch.Tensor) -> Edge:
+    def leaf(self, op: str, name: str, tensor: torch.Tensor, **attributes: Any) -> Edge:
         edge = Edge(len(self.nodes))
-        shapes, dtypes = (tuple(tensor.shape),), (tensor.dtype,)
-        self.nodes.append(Node(op, (), (), shapes, dtypes, name, self.paths[-1], origin=len(self.nodes)))
+        shapes, dtypes, pairs = (tuple(tensor.shape),), (tensor.dtype,), tuple(attributes.items())
+        self.nodes.append(Node(op, pairs, (), shapes, dtypes, name, self.paths[-1], origin=len(self.nodes)))
         self._edges[id(tensor)] = edge
         self._alive.append(tensor)
         return edge
@@ -477,8 +489,14 @@ _ON_CPU: dict[Any, Any] = {
 }
 
 
+_DATA = vars(torch._C.TensorBase)["data"].__get__
+
+
 class _AsOnCpu(TorchFunctionMode):
-    """Have the program run as on the CPU: branch alike, and keep the numbers written out in it."""
+    """Have the program run as on the CPU: branch alike, and keep the numbers written out in it.
+
+    What it computes without gradients becomes a `detach` in the graph, as if that were what it had called.
+    """
 
     def __torch_function__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
         kwargs = dict(kwargs or {})
@@ -490,7 +508,20 @@ class _AsOnCpu(TorchFunctionMode):
             return torch.tensor(args[1], dtype=kwargs.get("dtype", args[0].dtype), device="cpu")
         if func in (torch.tensor, torch.as_tensor, torch.asarray) and not isinstance(args[0], torch.Tensor):
             kwargs["device"] = "cpu"
-        return func(*args, **kwargs)
+        if func is _DATA:
+            return args[0].detach()
+        result = func(*args, **kwargs)
+        return result if torch.is_grad_enabled() else _detached(result, (args, kwargs))
+
+
+def _detached(result: Any, arguments: Any) -> Any:
+    """The same without gradients; an argument that is returned, as by an in-place operation, stays itself."""
+    given = {id(x) for x in pytree.tree_leaves(arguments)}
+
+    def detach(x: Any) -> Any:
+        return x.detach() if isinstance(x, torch.Tensor) and x.is_floating_point() and id(x) not in given else x
+
+    return pytree.tree_map(detach, result)
 
 
 def _batch_norm_shapes(x: torch.Tensor, *rest: Any) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:

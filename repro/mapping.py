@@ -90,7 +90,11 @@ class Matching:
 
 
 def match(first: Graph, second: Graph) -> Matching | None:
-    """The isomorphism of two canonical graphs that pairs their outputs in order, or None if there is none."""
+    """The isomorphism of two canonical graphs that pairs their outputs in order, or None if there is none.
+
+    In train mode what the two leave behind counts as well: a buffer that one of them updates is the partner of one that
+    the other updates likewise.
+    """
     ends = first.returned, second.returned
     names = first.returned_names, second.returned_names
     if len(ends[0]) != len(ends[1]) or names[0] != names[1] or first.literals != second.literals:
@@ -190,6 +194,12 @@ class _Search:
             if not self._propagate(state, pending):
                 return None
             if not state.undecided:
+                left_behind = self._left_behind(state)
+                if left_behind is None:
+                    return None
+                if left_behind:
+                    pending = left_behind
+                    continue
                 return Matching(state.forward, state.leaves, self.choices)
             one, other = state.undecided.pop()
             ways = self._ways(state, one, other)
@@ -232,6 +242,19 @@ class _Search:
                 pending.extend(zip(x.inputs, y.inputs, strict=True))
         return True
 
+    def _left_behind(self, state: _State) -> list[tuple[Edge, Edge]] | None:
+        """The updates of buffers that are partners and not yet walked; None if only one of two partners is updated."""
+        if not (self.first.training and self.second.training):
+            return []
+        here, there = self.first.updates, self.second.updates
+        pairs: list[tuple[Edge, Edge]] = []
+        for one, other in state.leaves:
+            if (one in here) != (other in there):
+                return None
+            if one in here and state.forward.get(here[one].node) != there[other].node:
+                pairs.append((here[one], there[other]))
+        return pairs
+
     def _ways(self, state: _State, one: Node, other: Node) -> list[tuple[Edge, ...]]:
         """The orders of the second node's operands that can still be partners of the first's."""
         ways = dict.fromkeys((other.inputs, other.inputs[::-1]))
@@ -252,7 +275,7 @@ class _Search:
         if here is None or there is None:
             return here is there
         (one, before), (other, after) = here, there
-        if (x.shape, x.dtype) != (y.shape, y.dtype):
+        if (x.shape, x.dtype, one.attributes) != (y.shape, y.dtype, other.attributes):
             return False
         if state.partners.setdefault(">" + one.name, other.name) != other.name:
             return False

@@ -4,11 +4,13 @@ repro:NAME              a variant of the catalog
 torchvision:NAME        torchvision.models.NAME without weights
 timm:NAME               timm.create_model(NAME)
 torchvision:NAME+v1     the same with the stride of each bottleneck moved from its 3x3 to its first 1x1
+timm:NAME+KEY=VALUE     timm.create_model(NAME, KEY=VALUE), for what it leaves out by default, such as dropout
 package.module:callable the user's, called without arguments
 """
 
 from __future__ import annotations
 
+import ast
 import contextlib
 import difflib
 import importlib
@@ -121,12 +123,26 @@ def _move_strides(spec: str, network: nn.Module) -> None:
 
 def _timm(spec: str, name: str) -> Source:
     timm = _library("timm")
+    name, *amendments = name.split("+")
     base, dot, tag = name.partition(".")
     if dot and base in timm.list_models():
         raise ReproError(f"{spec!r}: .{tag} names weights, and none are loaded here; write timm:{base}")
     _require_known(spec, name, timm.list_models())
+    arguments = dict(_argument(spec, amendment) for amendment in amendments)
     size = timm.get_pretrained_cfg(name).input_size if timm.is_model_pretrained(name) else (3, 224, 224)
-    return Source(spec, lambda: timm.create_model(name, pretrained=False), input_size=tuple(size))
+    return Source(spec, lambda: timm.create_model(name, pretrained=False, **arguments), input_size=tuple(size))
+
+
+def _argument(spec: str, amendment: str) -> tuple[str, Any]:
+    key, equals, value = amendment.partition("=")
+    try:
+        if not key.isidentifier() or not equals:
+            raise ValueError
+        return key, ast.literal_eval(value)
+    except (ValueError, SyntaxError):
+        raise ReproError(
+            f"{spec!r}: the amendment {amendment!r} cannot be read; expected KEY=VALUE, such as drop_rate=0.5"
+        ) from None
 
 
 def _callable(spec: str, module_name: str, name: str) -> Source:

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import importlib
 import json
 import os
 import re
+import shlex
 import subprocess
 import sys
 from collections.abc import Callable
@@ -458,6 +460,89 @@ def test_a_checkpoint_that_is_not_there_is_refused_in_one_line(run: Run, nets: s
     assert refused(run("compare", *both, "--weights", "bad.pt")).startswith("bad.pt: cannot be read as a state_dict")
 
 
+# --- convert -----------------------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def checkpoint(nets: str) -> Path:
+    """A checkpoint of Net in the current directory."""
+    import torch
+
+    path = Path("in.pth")
+    torch.save({"state_dict": importlib.import_module(nets).Net().state_dict(), "epoch": 3}, path)
+    return path
+
+
+def test_convert_says_what_was_written_and_how_to_check_it(run: Run, nets: str, checkpoint: Path) -> None:
+    sizes = ("--input-size", "2x8x8", "--input-size", "2x9x5")
+    ran = run("convert", f"{nets}:loud", f"{nets}:Net", str(checkpoint), "out.safetensors", *sizes)
+    assert ran.code == 0
+    assert "printed by the callable" in ran.err
+    told = re.sub(r"\n {8}", " ", ran.out).splitlines()
+    size = Path("out.safetensors").stat().st_size
+    assert told == [
+        f"written out.safetensors, for {nets}:Net; {size:,} bytes",
+        "keys    4, all of both sides; mapped by the proof for inputs of shape 3x2x8x8 and 3x2x9x5",
+        "values  bit for bit; none reshaped or permuted; digests agree when read back",
+        "read    in.pth: read under 'state_dict', without what is beside it: 'epoch'",
+        f"check   repro compare {nets}:loud {nets}:Net --weights in.pth --input-size=2x8x8 --input-size=2x9x5",
+    ]
+    assert max(len(line) for line in ran.out.splitlines() if not line.startswith("check")) <= COLUMNS
+    check = shlex.split(told[-1])[2:]
+    assert run(*check).code == 0, "the command that it names runs"
+
+
+def test_convert_as_json_has_the_map_and_the_digests(run: Run, nets: str, checkpoint: Path) -> None:
+    from repro.graph import digest
+
+    ran = run("convert", f"{nets}:Net", f"{nets}:Net", "in.pth", "out.pt", "--input-size=2x8x8", "--format=json")
+    assert (ran.code, ran.err) == (0, "")
+    document = json.loads(ran.out)
+    import torch
+
+    written = torch.load("out.pt", weights_only=True)
+    assert document["written"] is True
+    assert document["keys"] == {key: key for key in written}
+    assert document["digests"] == {key: digest(tensor) for key, tensor in written.items()}
+    assert document["bytes"] == Path("out.pt").stat().st_size
+    assert document["proved_for"] == [[3, 2, 8, 8]]
+    assert (document["source"], document["target"]) == ("in.pth", "out.pt")
+
+
+def test_convert_between_different_networks_is_a_finding(run: Run, nets: str, checkpoint: Path) -> None:
+    arguments = ("convert", f"{nets}:Net", f"{nets}:Strided", "in.pth", "out.pt", "--input-size=2x8x8")
+    ran = run(*arguments)
+    assert (ran.code, ran.err) == (1, "")
+    told = re.sub(r"\n {8}", " ", ran.out)
+    assert told.startswith(f"refused {nets}:Net and {nets}:Strided are different for 3x2x8x8: convolution stride 1")
+    assert told.endswith("; nothing was written\n")
+    assert len(ran.longest) <= COLUMNS, ran.longest
+    ran = run(*arguments, "--format", "json")
+    assert (ran.code, ran.err) == (1, "")
+    document = json.loads(ran.out)
+    assert document["written"] is False
+    assert document["differences"][0] in document["message"]
+    assert not Path("out.pt").exists()
+
+
+@pytest.mark.parametrize(
+    ("source", "target", "message"),
+    [
+        ("none.pth", "out.pt", "none.pth: no such file; expected a state_dict"),
+        ("in.pth", "out.npz", "out.npz: the suffix says the format; expected one of .safetensors, .pth, .pt, .bin"),
+        ("in.pth", "in.pth", "in.pth: it is the file that is read"),
+        ("in.pth", "none/out.pt", "none/out.pt: cannot be written: there is no folder none"),
+        ("bad.pth", "out.pt", "bad.pth: cannot be read as a state_dict"),
+    ],
+)
+def test_files_that_cannot_be_converted_are_refused_in_one_line(
+    run: Run, nets: str, checkpoint: Path, source: str, target: str, message: str
+) -> None:
+    Path("bad.pth").write_bytes(checkpoint.read_bytes()[:-9])
+    told = refused(run("convert", f"{nets}:Net", f"{nets}:Net", source, target, "--input-size=2x8x8"))
+    assert told.startswith(message)
+
+
 # --- errors in general -------------------------------------------------------------------------------------------
 
 
@@ -477,7 +562,10 @@ def test_a_bad_input_size_is_a_usage_error(run: Run, command: tuple[str, ...], s
     assert f"{size!r} is no input size; expected CxHxW such as 3x224x224, or one side such as 224" in ran.err
 
 
-@pytest.mark.parametrize("arguments", [(), ("frobnicate",), ("show",), ("compare", "a"), ("list", "--format", "xml")])
+@pytest.mark.parametrize(
+    "arguments",
+    [(), ("frobnicate",), ("show",), ("compare", "a"), ("convert", "a", "b", "c"), ("list", "--format", "xml")],
+)
 def test_wrong_usage_exits_with_2(run: Run, arguments: tuple[str, ...]) -> None:
     ran = run(*arguments)
     assert (ran.code, ran.out) == (2, "")
@@ -501,7 +589,9 @@ def test_an_error_of_ours_is_told_as_one(run: Run, monkeypatch: pytest.MonkeyPat
         run("list", "--debug")
 
 
-@pytest.mark.parametrize("arguments", [("--help",), ("verify", "--help"), ("compare", "--help"), ("--version",)])
+@pytest.mark.parametrize(
+    "arguments", [("--help",), ("verify", "--help"), ("compare", "--help"), ("convert", "--help"), ("--version",)]
+)
 def test_help_and_version_go_to_stdout_and_fit_the_terminal(
     run: Run, monkeypatch: pytest.MonkeyPatch, arguments: tuple[str, ...]
 ) -> None:

@@ -25,12 +25,13 @@ FLOORS = {
     "networks": ["repro.models.*"],
     "papers": ["repro.papers", "repro.papers.*"],
     "mechanism": [
-        f"repro.{name}" for name in ("movement", "graph", "canonical", "mapping", "fill", "budget", "layers")
+        f"repro.{name}"
+        for name in "movement graph canonical mapping fill budget layers evaluate initialisation checkpoint".split()
     ],
     "references": ["repro.references"],
     "parity": ["repro.parity", "repro.parity.*"],
     "audit": ["repro.audit", "repro.audit.*"],
-    "checkers": ["repro.conformance", "repro.golden", "repro.faults"],
+    "checkers": ["repro.conformance", "repro.golden", "repro.faults", "repro.faults.*"],
     "render": ["repro.render", "repro.render.*"],
     "faces": ["repro.cli", "repro.pytest_plugin"],
     "main": ["repro.__main__"],

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from torch import nn
 
 Builder = TypeVar("Builder", bound="Callable[..., nn.Module]")
+Function = TypeVar("Function", bound="Callable[..., Any]")
 
 
 class UnknownVariantError(LookupError):
@@ -68,6 +69,38 @@ def variant(
     return lambda builder: builder
 
 
+@dataclass(frozen=True)
+class Initialisation:
+    """What a named init function draws, as data that the check of its values reads instead of its code.
+
+    name   FILE.NAME of the function
+    locus  who says so: paper, section, equation, or a released file
+    rules  pattern of parameter keys -> law, in order, the first match counts; repro/initialisation.py has the laws
+    """
+
+    name: str
+    locus: str
+    rules: Mapping[str, str]
+
+
+def initialisation(*, locus: str, rules: Mapping[str, str]) -> Callable[[Function], Function]:
+    """Declare what an init function draws; see `Initialisation` for the fields. Every argument must be a literal.
+
+    The rules say what the locus says, and are written from it, not from the function.
+    """
+    return lambda function: function
+
+
+def initialisation_of(variant: Variant) -> Initialisation:
+    """The declaration beside the init function of a variant. Raises LookupError if it has none."""
+    own_file = variant.module.rpartition(".")[2]
+    name = variant.init if "." in variant.init else f"{own_file}.{variant.init}"
+    found = _initialisations().get(name)
+    if found is None:
+        raise LookupError(f"{variant.name}: the init function {name} has no @initialisation(locus=..., rules=...)")
+    return found
+
+
 def catalog() -> Mapping[str, Variant]:
     """Every variant by name, in the order of the files and of the builders in them."""
     return _read()[0]
@@ -101,26 +134,43 @@ def build(name: str, **arguments: Any) -> nn.Module:
 def _read() -> tuple[dict[str, Variant], dict[str, str]]:
     variants: dict[str, Variant] = {}
     aliases: dict[str, str] = {}
-    folder = files(__package__)
-    for file in sorted(folder.iterdir(), key=lambda entry: entry.name):
-        if not file.name.endswith(".py") or file.name.startswith("_"):
-            continue
-        module = f"{__package__}.{file.name.removesuffix('.py')}"
-        for found in _variants_in(file.read_text(encoding="utf-8"), module):
+    for file, source in _sources():
+        for found in _variants_in(source, f"{__package__}.{file}"):
             for name in (found.name, *found.aliases):
                 if name in variants or name in aliases:
-                    raise ValueError(f"two catalog entries are called {name!r}; the second is in {module}")
+                    raise ValueError(f"two catalog entries are called {name!r}; the second is in {found.module}")
             variants[found.name] = found
             aliases.update(dict.fromkeys(found.aliases, found.name))
     return variants, aliases
 
 
+@functools.cache
+def _initialisations() -> dict[str, Initialisation]:
+    return {
+        f"{file}.{function.name}": Initialisation(f"{file}.{function.name}", **literals)
+        for file, source in _sources()
+        for function, literals in _decorated(source, "initialisation")
+    }
+
+
+def _sources() -> Iterator[tuple[str, str]]:
+    """Name and text of each file that may have networks."""
+    for file in sorted(files(__package__).iterdir(), key=lambda entry: entry.name):
+        if file.name.endswith(".py") and not file.name.startswith("_"):
+            yield file.name.removesuffix(".py"), file.read_text(encoding="utf-8")
+
+
 def _variants_in(source: str, module: str) -> Iterator[Variant]:
+    for builder, literals in _decorated(source, "variant"):
+        summary = (ast.get_docstring(builder) or "").partition("\n")[0]
+        yield Variant(name=builder.name, module=module, summary=summary, **literals)
+
+
+def _decorated(source: str, decorator: str) -> Iterator[tuple[ast.FunctionDef, dict[str, Any]]]:
+    """Each function of a source that has the decorator, and the decorator's arguments."""
     for statement in ast.parse(source).body:
         if not isinstance(statement, ast.FunctionDef):
             continue
-        for decorator in statement.decorator_list:
-            if isinstance(decorator, ast.Call) and getattr(decorator.func, "id", None) == "variant":
-                literals = {str(keyword.arg): ast.literal_eval(keyword.value) for keyword in decorator.keywords}
-                summary = (ast.get_docstring(statement) or "").partition("\n")[0]
-                yield Variant(name=statement.name, module=module, summary=summary, **literals)
+        for call in statement.decorator_list:
+            if isinstance(call, ast.Call) and getattr(call.func, "id", None) == decorator:
+                yield statement, {str(keyword.arg): ast.literal_eval(keyword.value) for keyword in call.keywords}

@@ -10,7 +10,7 @@ from __future__ import annotations
 import torch
 from torch import nn
 
-from repro.models._catalog import variant
+from repro.models._catalog import initialisation, variant
 from repro.models._images import require_images
 
 UNIT_BIASES = ("conv2.bias", "conv4.bias", "conv5.bias", "fc6.bias", "fc7.bias")  # section 5
@@ -103,6 +103,15 @@ class AlexNetOneTower(nn.Module):
         return x
 
 
+@initialisation(
+    locus="NIPS 2012, section 5",
+    rules={
+        "*.weight": "normal(0, 0.01)",
+        "conv[245].bias": "1",
+        "fc[67].bias": "1",
+        "*.bias": "0",
+    },
+)
 def gaussian_unit_biases(network: nn.Module) -> None:
     """Section 5: weights from N(0, 0.01^2); biases one in conv2, conv4, conv5, fc6 and fc7, zero elsewhere."""
     for name, parameter in network.named_parameters():
@@ -112,6 +121,20 @@ def gaussian_unit_biases(network: nn.Module) -> None:
             nn.init.constant_(parameter, 1 if name in UNIT_BIASES else 0)
 
 
+@initialisation(
+    locus=(
+        "the author's file layers-223-1gpu.cfg of cuda-convnet2 (initW, initB), from memory; arXiv:1404.5997 "
+        "prints none"
+    ),
+    rules={
+        "conv[345].weight": "normal(0, 0.03)",
+        "*.weight": "normal(0, 0.01)",
+        "conv[245].bias": "1",
+        "fc[67].bias": "1",
+        "fc8.bias": "-7",
+        "*.bias": "0",
+    },
+)
 def one_gpu_file(network: nn.Module) -> None:
     """As in the author's cuda-convnet2 file layers-223-1gpu.cfg (initW, initB); arXiv:1404.5997 prints nothing.
 

@@ -10,7 +10,7 @@ from typing import NamedTuple
 import torch
 from torch import nn
 
-from repro.models._catalog import variant
+from repro.models._catalog import initialisation, variant
 from repro.models._images import require_images
 from repro.models.alexnet import response_norm
 
@@ -124,6 +124,18 @@ class GoogLeNet(nn.Module):
         return x if aux1 is None or aux2 is None else GoogLeNetOutputs(x, aux1, aux2)
 
 
+@initialisation(
+    locus=(
+        "models/bvlc_googlenet of BVLC's Caffe (xavier and constant fillers), from memory; the paper, "
+        "arXiv:1409.4842, prints none"
+    ),
+    rules={
+        "*.weight": "uniform(-sqrt(3 / fan_in), sqrt(3 / fan_in))",
+        "fc.bias": "0",
+        "aux?.fc2.bias": "0",
+        "*.bias": "0.2",
+    },
+)
 def caffe_xavier(network: GoogLeNet) -> None:
     """Weights uniform within sqrt(3 / fan_in), biases 0.2, zero in the classifiers: BVLC's models/bvlc_googlenet.
 

@@ -16,7 +16,7 @@ import math
 import torch
 from torch import nn
 
-from repro.models._catalog import variant
+from repro.models._catalog import initialisation, variant
 from repro.models._images import require_images
 
 Size = int | tuple[int, int]
@@ -185,6 +185,19 @@ def cut_normal_(weight: torch.Tensor, std: float) -> None:
         weight.uniform_(-mass, mass).erfinv_().mul_(math.sqrt(2) * std)
 
 
+@initialisation(
+    locus=(
+        "TF-slim's defaults in the authors' release (variance_scaling_initializer, Glorot), from memory; "
+        "arXiv:1602.07261 prints none"
+    ),
+    rules={
+        "*.conv.weight": "truncated_normal(0, sqrt(1.3 * 2 / fan_in), 2)",
+        "*.linear.weight": "truncated_normal(0, sqrt(1.3 * 2 / fan_in), 2)",
+        "*.bn.weight": "1",
+        "fc.weight": "uniform(-sqrt(3 / fan_avg), sqrt(3 / fan_avg))",
+        "*.bias": "0",
+    },
+)
 def variance_scaling(network: InceptionResNetV2) -> None:
     """Convolutions of variance 2 / fan_in from normals cut at two deviations, a Glorot uniform classifier, zero biases.
 
@@ -205,7 +218,7 @@ def variance_scaling(network: InceptionResNetV2) -> None:
     init="variance_scaling",
     input_size=(3, 299, 299),
     other_size=(3, 107, 139),
-    references=("timm:inception_resnet_v2",),
+    references=("timm:inception_resnet_v2+drop_rate=0.2",),
 )
 def inception_resnet_v2(num_classes: int = 1000, in_channels: int = 3) -> InceptionResNetV2:
     """Inception-ResNet-v2 as released: scaled residual Inception blocks, 10, 20 and 10 of them."""

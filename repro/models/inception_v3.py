@@ -15,7 +15,7 @@ from typing import NamedTuple
 import torch
 from torch import nn
 
-from repro.models._catalog import variant
+from repro.models._catalog import initialisation, variant
 from repro.models._images import require_images
 
 Size = int | tuple[int, int]
@@ -197,6 +197,19 @@ def cut_normal_(weight: torch.Tensor, std: float) -> None:
         weight.uniform_(-mass, mass).erfinv_().mul_(math.sqrt(2) * std)
 
 
+@initialisation(
+    locus=(
+        "the authors' training code (tensorflow/models, research/inception), from memory; arXiv:1512.00567 prints none"
+    ),
+    rules={
+        "aux.conv2.conv.weight": "truncated_normal(0, 0.01, 2)",
+        "*.conv.weight": "truncated_normal(0, 0.1, 2)",
+        "*.bn.weight": "1",
+        "fc.weight": "truncated_normal(0, 0.01, 2)",
+        "aux.fc.weight": "truncated_normal(0, 0.001, 2)",
+        "*.bias": "0",
+    },
+)
 def truncated_normal(network: InceptionV3) -> None:
     """Normals cut at two deviations: 0.1 in convolutions, 0.01 in the classifier, zero biases; less in the head.
 
@@ -216,7 +229,7 @@ def truncated_normal(network: InceptionV3) -> None:
     init="truncated_normal",
     input_size=(3, 299, 299),
     other_size=(3, 107, 139),
-    references=("torchvision:inception_v3", "timm:inception_v3"),
+    references=("torchvision:inception_v3", "timm:inception_v3+drop_rate=0.5+aux_logits=True"),
 )
 def inception_v3(num_classes: int = 1000, in_channels: int = 3) -> InceptionV3:
     """Inception-v3 as released: factorised 7x7, an auxiliary head with batch normalisation."""

@@ -9,7 +9,7 @@ from __future__ import annotations
 import torch
 from torch import nn
 
-from repro.models._catalog import variant
+from repro.models._catalog import initialisation, variant
 from repro.models._images import require_images
 
 # Table I: the maps of S2 that each map of C3 reads, by how many they are.
@@ -153,6 +153,13 @@ class LeNet5On28(nn.Module):
         return x
 
 
+@initialisation(
+    locus="Proc. IEEE 86(11):2278-2324, appendix A; that biases and coefficients are drawn like weights is our reading",
+    rules={
+        "s?.*": "uniform(-2.4 / 4, 2.4 / 4)",  # a unit of a subsampling has four inputs
+        "*": "uniform(-2.4 / fan_in, 2.4 / fan_in)",
+    },
+)
 def lecun_uniform(network: nn.Module) -> None:
     """Uniform between -2.4/F and 2.4/F, with F the number of inputs of a unit (appendix A).
 
@@ -170,6 +177,13 @@ def lecun_uniform(network: nn.Module) -> None:
             nn.init.uniform_(parameter, -2.4 / fan_in, 2.4 / fan_in)
 
 
+@initialisation(
+    locus="Glorot and Bengio, AISTATS 2010, equation 16, from memory; no paper has this network",
+    rules={
+        "*.weight": "uniform(-sqrt(6 / (fan_in + fan_out)), sqrt(6 / (fan_in + fan_out)))",
+        "*.bias": "0",
+    },
+)
 def glorot_uniform(network: nn.Module) -> None:
     """Glorot and Bengio, AISTATS 2010, equation 16; zero biases. No paper gives this network an initialisation."""
     for name, parameter in network.named_parameters():

@@ -11,7 +11,7 @@ from __future__ import annotations
 import torch
 from torch import nn
 
-from repro.models._catalog import variant
+from repro.models._catalog import initialisation, variant
 from repro.models._images import require_images
 
 
@@ -88,6 +88,13 @@ class NINImageNet(nn.Module):
         return x
 
 
+@initialisation(
+    locus="the first author's file NIN/cifar-10_def (initW; no initB, so zero); arXiv:1312.4400 prints none",
+    rules={
+        "*.weight": "normal(0, 0.05)",
+        "*.bias": "0",
+    },
+)
 def gaussian_cifar10(network: nn.Module) -> None:
     """Weights from N(0, 0.05^2), zero biases: initW in the author's file NIN/cifar-10_def, which has no initB."""
     for name, parameter in network.named_parameters():
@@ -97,6 +104,15 @@ def gaussian_cifar10(network: nn.Module) -> None:
             nn.init.zeros_(parameter)
 
 
+@initialisation(
+    locus="the fillers of the first author's train_val.prototxt (gist d802a584), from memory",
+    rules={
+        "mlpconv[13].conv.weight": "normal(0, 0.01)",
+        "mlpconv4.cccp2.weight": "normal(0, 0.01)",
+        "*.weight": "normal(0, 0.05)",
+        "*.bias": "0",
+    },
+)
 def gaussian_imagenet(network: nn.Module) -> None:
     """Weights from N(0, 0.05^2), in three layers N(0, 0.01^2), zero biases: the fillers of the author's prototxt."""
     gaussian_cifar10(network)

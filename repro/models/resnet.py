@@ -12,7 +12,7 @@ from collections.abc import Callable
 import torch
 from torch import nn
 
-from repro.models._catalog import variant
+from repro.models._catalog import initialisation, variant
 from repro.models._images import require_images
 
 Norm = Callable[[int], nn.Module]
@@ -154,6 +154,20 @@ class ResNet(nn.Module):
         return x
 
 
+@initialisation(
+    locus=(
+        "arXiv:1512.03385, section 3.4, by arXiv:1502.01852, equation 10; the last layer as in AlexNet (NIPS "
+        "2012, section 5) and, with the scales of 1, in arXiv:1706.02677, section 5.1; all but AlexNet from "
+        "memory"
+    ),
+    rules={
+        "*.bn?.weight": "1",
+        "*.shortcut.1.weight": "1",
+        "fc.weight": "normal(0, 0.01)",
+        "*.weight": "normal(0, sqrt(2 / fan_in))",
+        "*.bias": "0",
+    },
+)
 def he_fan_in(network: nn.Module) -> None:
     """Convolutions from N(0, 2/fan_in): section 3.4 refers to He et al. 2015, arXiv:1502.01852, equation 10.
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from torch import nn
 
-from repro.models._catalog import variant
+from repro.models._catalog import initialisation, variant
 from repro.models.resnet import BottleneckV1_5, ResNet
 
 
@@ -13,6 +13,20 @@ def group_norm(channels: int) -> nn.GroupNorm:
     return nn.GroupNorm(32, channels)
 
 
+@initialisation(
+    locus=(
+        "arXiv:1803.08494, section 4.1, from memory: convolutions by arXiv:1502.01852, equation 10, the last "
+        "scale of a block 0 and the last layer as in arXiv:1706.02677, section 5.1"
+    ),
+    rules={
+        "*.bn3.weight": "0",
+        "*.bn[12].weight": "1",
+        "*.shortcut.1.weight": "1",
+        "fc.weight": "normal(0, 0.01)",
+        "*.weight": "normal(0, sqrt(2 / fan_in))",
+        "*.bias": "0",
+    },
+)
 def zero_last_scale(network: ResNet) -> ResNet:
     """As in `resnet.he_fan_in`, but for the last norm of each block, whose scale starts at zero (section 4.1)."""
     for module in network.modules():

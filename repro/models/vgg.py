@@ -10,7 +10,7 @@ from collections.abc import Callable
 import torch
 from torch import nn
 
-from repro.models._catalog import variant
+from repro.models._catalog import initialisation, variant
 from repro.models._images import require_images
 from repro.models.alexnet import response_norm
 
@@ -115,12 +115,18 @@ class VGG(nn.Module):
         return x
 
 
+@initialisation(
+    locus="arXiv:1409.1556, section 3.1, as printed: a variance of 0.01",
+    rules={
+        "*.weight": "normal(0, sqrt(0.01))",
+        "*.bias": "0",
+    },
+)
 def gaussian(network: nn.Module) -> None:
     """Weights from a normal distribution of variance 10^-2, zero biases (section 3.1).
 
     A variance of 10^-2 is a standard deviation of 0.1, as printed; many implementations read 0.01, which may be what
-    was meant. The paper trained only A from this start, and the deeper networks from a trained A. The affine
-    parameters of a batch normalisation, which the paper does not have, start at one and zero.
+    was meant. The paper trained only A from this start, and the deeper networks from a trained A.
     """
     for module in network.modules():
         if isinstance(module, nn.Conv2d | nn.Linear):
@@ -129,14 +135,37 @@ def gaussian(network: nn.Module) -> None:
                 nn.init.zeros_(module.bias)
 
 
+@initialisation(
+    locus="arXiv:1409.1556, section 3.1, as printed: a variance of 0.01; the normalisations, in no paper, as in torch",
+    rules={
+        "blocks.?.[0369].weight": "normal(0, sqrt(0.01))",  # a convolution, then its normalisation and its ReLU
+        "blocks.*.weight": "1",
+        "fc?.weight": "normal(0, sqrt(0.01))",
+        "*.bias": "0",
+    },
+)
+def gaussian_and_norm(network: VGG) -> VGG:
+    """As `gaussian`, and batch normalisations, which the paper does not have, start with scale one and shift zero."""
+    for module in network.modules():
+        if isinstance(module, nn.BatchNorm2d):
+            nn.init.ones_(module.weight)
+            nn.init.zeros_(module.bias)
+    return network
+
+
 @variant(
     paper="arXiv:1409.1556, Table 1, column A",
     init="gaussian",
     input_size=(3, 224, 224),
     other_size=(3, 64, 90),
     aliases=("vgg_a",),
-    references=("torchvision:vgg11", "timm:vgg11"),
-    differs={"timm:vgg11": ((3, 256, 288), "timm slides the fully connected layers over a larger map, then averages")},
+    references=("torchvision:vgg11", "timm:vgg11+drop_rate=0.5"),
+    differs={
+        "timm:vgg11+drop_rate=0.5": (
+            (3, 256, 288),
+            "timm slides the fully connected layers over a larger map, then averages",
+        )
+    },
 )
 def vgg11(num_classes: int = 1000, in_channels: int = 3) -> VGG:
     """VGG-11, configuration A."""
@@ -161,8 +190,13 @@ def vgg11_lrn(num_classes: int = 1000, in_channels: int = 3) -> VGG:
     input_size=(3, 224, 224),
     other_size=(3, 64, 90),
     aliases=("vgg_b",),
-    references=("torchvision:vgg13", "timm:vgg13"),
-    differs={"timm:vgg13": ((3, 256, 288), "timm slides the fully connected layers over a larger map, then averages")},
+    references=("torchvision:vgg13", "timm:vgg13+drop_rate=0.5"),
+    differs={
+        "timm:vgg13+drop_rate=0.5": (
+            (3, 256, 288),
+            "timm slides the fully connected layers over a larger map, then averages",
+        )
+    },
 )
 def vgg13(num_classes: int = 1000, in_channels: int = 3) -> VGG:
     """VGG-13, configuration B."""
@@ -187,8 +221,13 @@ def vgg16_c(num_classes: int = 1000, in_channels: int = 3) -> VGG:
     input_size=(3, 224, 224),
     other_size=(3, 64, 90),
     aliases=("vgg_d",),
-    references=("torchvision:vgg16", "timm:vgg16"),
-    differs={"timm:vgg16": ((3, 256, 288), "timm slides the fully connected layers over a larger map, then averages")},
+    references=("torchvision:vgg16", "timm:vgg16+drop_rate=0.5"),
+    differs={
+        "timm:vgg16+drop_rate=0.5": (
+            (3, 256, 288),
+            "timm slides the fully connected layers over a larger map, then averages",
+        )
+    },
 )
 def vgg16(num_classes: int = 1000, in_channels: int = 3) -> VGG:
     """VGG-16, configuration D."""
@@ -201,8 +240,13 @@ def vgg16(num_classes: int = 1000, in_channels: int = 3) -> VGG:
     input_size=(3, 224, 224),
     other_size=(3, 64, 90),
     aliases=("vgg_e",),
-    references=("torchvision:vgg19", "timm:vgg19"),
-    differs={"timm:vgg19": ((3, 256, 288), "timm slides the fully connected layers over a larger map, then averages")},
+    references=("torchvision:vgg19", "timm:vgg19+drop_rate=0.5"),
+    differs={
+        "timm:vgg19+drop_rate=0.5": (
+            (3, 256, 288),
+            "timm slides the fully connected layers over a larger map, then averages",
+        )
+    },
 )
 def vgg19(num_classes: int = 1000, in_channels: int = 3) -> VGG:
     """VGG-19, configuration E."""
@@ -211,59 +255,71 @@ def vgg19(num_classes: int = 1000, in_channels: int = 3) -> VGG:
 
 @variant(
     paper="arXiv:1409.1556, Table 1, column A, with batch normalisation as in torchvision",
-    init="gaussian",
+    init="gaussian_and_norm",
     input_size=(3, 224, 224),
     other_size=(3, 64, 90),
-    references=("torchvision:vgg11_bn", "timm:vgg11_bn"),
+    references=("torchvision:vgg11_bn", "timm:vgg11_bn+drop_rate=0.5"),
     differs={
-        "timm:vgg11_bn": ((3, 256, 288), "timm slides the fully connected layers over a larger map, then averages")
+        "timm:vgg11_bn+drop_rate=0.5": (
+            (3, 256, 288),
+            "timm slides the fully connected layers over a larger map, then averages",
+        )
     },
 )
 def vgg11_bn(num_classes: int = 1000, in_channels: int = 3) -> VGG:
     """VGG-11 with batch normalisation."""
-    return VGG(A, num_classes, in_channels, layers=conv_bn_relu)
+    return gaussian_and_norm(VGG(A, num_classes, in_channels, layers=conv_bn_relu))
 
 
 @variant(
     paper="arXiv:1409.1556, Table 1, column B, with batch normalisation as in torchvision",
-    init="gaussian",
+    init="gaussian_and_norm",
     input_size=(3, 224, 224),
     other_size=(3, 64, 90),
-    references=("torchvision:vgg13_bn", "timm:vgg13_bn"),
+    references=("torchvision:vgg13_bn", "timm:vgg13_bn+drop_rate=0.5"),
     differs={
-        "timm:vgg13_bn": ((3, 256, 288), "timm slides the fully connected layers over a larger map, then averages")
+        "timm:vgg13_bn+drop_rate=0.5": (
+            (3, 256, 288),
+            "timm slides the fully connected layers over a larger map, then averages",
+        )
     },
 )
 def vgg13_bn(num_classes: int = 1000, in_channels: int = 3) -> VGG:
     """VGG-13 with batch normalisation."""
-    return VGG(B, num_classes, in_channels, layers=conv_bn_relu)
+    return gaussian_and_norm(VGG(B, num_classes, in_channels, layers=conv_bn_relu))
 
 
 @variant(
     paper="arXiv:1409.1556, Table 1, column D, with batch normalisation as in torchvision",
-    init="gaussian",
+    init="gaussian_and_norm",
     input_size=(3, 224, 224),
     other_size=(3, 64, 90),
-    references=("torchvision:vgg16_bn", "timm:vgg16_bn"),
+    references=("torchvision:vgg16_bn", "timm:vgg16_bn+drop_rate=0.5"),
     differs={
-        "timm:vgg16_bn": ((3, 256, 288), "timm slides the fully connected layers over a larger map, then averages")
+        "timm:vgg16_bn+drop_rate=0.5": (
+            (3, 256, 288),
+            "timm slides the fully connected layers over a larger map, then averages",
+        )
     },
 )
 def vgg16_bn(num_classes: int = 1000, in_channels: int = 3) -> VGG:
     """VGG-16 with batch normalisation."""
-    return VGG(D, num_classes, in_channels, layers=conv_bn_relu)
+    return gaussian_and_norm(VGG(D, num_classes, in_channels, layers=conv_bn_relu))
 
 
 @variant(
     paper="arXiv:1409.1556, Table 1, column E, with batch normalisation as in torchvision",
-    init="gaussian",
+    init="gaussian_and_norm",
     input_size=(3, 224, 224),
     other_size=(3, 64, 90),
-    references=("torchvision:vgg19_bn", "timm:vgg19_bn"),
+    references=("torchvision:vgg19_bn", "timm:vgg19_bn+drop_rate=0.5"),
     differs={
-        "timm:vgg19_bn": ((3, 256, 288), "timm slides the fully connected layers over a larger map, then averages")
+        "timm:vgg19_bn+drop_rate=0.5": (
+            (3, 256, 288),
+            "timm slides the fully connected layers over a larger map, then averages",
+        )
     },
 )
 def vgg19_bn(num_classes: int = 1000, in_channels: int = 3) -> VGG:
     """VGG-19 with batch normalisation."""
-    return VGG(E, num_classes, in_channels, layers=conv_bn_relu)
+    return gaussian_and_norm(VGG(E, num_classes, in_channels, layers=conv_bn_relu))

@@ -15,7 +15,7 @@ from repro.mapping import classes, leaf
 
 @dataclass(frozen=True)
 class Side:
-    """One node of one side, as a reader would look for it."""
+    """One node of one side, as a reader would look for it; `origin` is its index in the graph as traced."""
 
     op: str
     path: str
@@ -23,6 +23,7 @@ class Side:
     shape: tuple[int, ...]
     weights: tuple[tuple[int, ...], ...]
     attributes: tuple[tuple[str, Any], ...]
+    origin: int = -1
 
     def __str__(self) -> str:
         line = f" ({self.where})" if self.where else ""
@@ -54,14 +55,24 @@ class Difference:
 
 def differences(first: Graph, second: Graph) -> list[Difference]:
     """Every place where two canonical graphs differ, in dataflow order; empty if and only if none was found."""
+    return _collapse(_account(first, second)[0])
+
+
+def alignment(first: Graph, second: Graph) -> dict[int, int]:
+    """Node of the first graph -> the node of the second that `differences` takes for it: inputs and what computes."""
+    return _account(first, second)[1]
+
+
+def _account(first: Graph, second: Graph) -> tuple[list[Difference], dict[int, int]]:
+    """All differences under the alignment that needs fewer of them, and that alignment."""
     class1, class2 = classes(first, second)
-    order1, order2 = _dataflow(first, class1), _dataflow(second, class2)
+    order1, order2 = dataflow(first, class1), dataflow(second, class2)
     equal = _equal_so_far(class1, class2, order1, order2)
     rest1 = [index for index in order1 if index not in equal]
     rest2 = [index for index in order2 if index not in set(equal.values())]
     # Layers of the right width at the wrong place, or of the wrong width at the right one: whichever says less.
     told = [_tell(first, second, equal, _align(first, second, rest1, rest2, label)) for label in (_label, _operation)]
-    return _collapse(min(told, key=len))
+    return min(told, key=lambda account: len(account[0]))
 
 
 def _equal_so_far(
@@ -76,13 +87,14 @@ def _equal_so_far(
 
 def _tell(
     first: Graph, second: Graph, equal: dict[int, int], pairs: list[tuple[int | None, int | None]]
-) -> list[Difference]:
+) -> tuple[list[Difference], dict[int, int]]:
     inputs = {node.name: index for index, node in enumerate(second.nodes) if node.op == "input"}
     partner = {i: inputs[node.name] for i, node in enumerate(first.nodes) if node.op == "input" and node.name in inputs}
     partner.update(equal)
     partner.update((one, other) for one, other in pairs if one is not None and other is not None)
-    found = [difference for one, other in pairs for difference in _compare(first, second, one, other, partner)]
-    return found + _compare_sharing(first, second, partner) + _compare_outputs(first, second, partner)
+    found = [difference for one, other in pairs for difference in compare(first, second, one, other, partner)]
+    found += _compare_sharing(first, second, partner) + _compare_outputs(first, second, partner)
+    return found, partner
 
 
 def _compare_sharing(first: Graph, second: Graph, partner: dict[int, int]) -> list[Difference]:
@@ -92,7 +104,7 @@ def _compare_sharing(first: Graph, second: Graph, partner: dict[int, int]) -> li
     for one, other in partner.items():
         for x, y in zip(_leaves(first, one), _leaves(second, other), strict=False):
             if known.setdefault(">" + x, y) != y or known.setdefault("<" + y, x) != x:
-                here, there = _side(first, one), _side(second, other)
+                here, there = side(first, one), side(second, other)
                 detail = f"{here.op} reads {x} here, {y} there, one of which is read elsewhere too"
                 found.append(Difference("sharing", detail, here, there, ((here.path, there.path),)))
     return found
@@ -112,14 +124,17 @@ def _compare_outputs(first: Graph, second: Graph, partner: dict[int, int]) -> li
     found = []
     for index, (one, other) in enumerate(zip(ends1, ends2, strict=True)):
         if partner.get(one.node, other.node) != other.node:
-            here, there = _side(first, one.node), _side(second, other.node)
+            here, there = side(first, one.node), side(second, other.node)
             detail = f"output {index} is that of {here.op} here, of {there.op} there"
             found.append(Difference("wiring", detail, here, there, ((here.path, there.path),)))
     return found
 
 
-def _dataflow(graph: Graph, below: Sequence[int]) -> list[int]:
-    """The computing nodes, each after what it reads, in an order set by the function, not by the program."""
+def dataflow(graph: Graph, below: Sequence[int]) -> list[int]:
+    """The computing nodes, each after what it reads, in an order set by the function, not by the program.
+
+    below: what each node computes, as a number (`repro.mapping.classes`).
+    """
     depth: list[int] = []
     for node in graph.nodes:
         depth.append(1 + max((depth[edge.node] for edge in node.inputs), default=0))
@@ -182,24 +197,27 @@ def _leaves(graph: Graph, index: int) -> list[str]:
     return [each[0].name for each in found if each is not None]
 
 
-def _side(graph: Graph, index: int) -> Side:
+def side(graph: Graph, index: int) -> Side:
+    """A node as a side of a report."""
     node = graph.nodes[index]
-    return Side(node.op.lstrip("_"), node.path, node.where, node.shape, _weights(graph, node), node.attributes)
+    weights = _weights(graph, node)
+    return Side(node.op.lstrip("_"), node.path, node.where, node.shape, weights, node.attributes, node.origin)
 
 
-def _compare(
+def compare(
     first: Graph, second: Graph, one: int | None, other: int | None, partner: dict[int, int]
 ) -> list[Difference]:
+    """How one node differs from the one it is aligned with, by what is written: at most one difference."""
     if other is None or one is None:
         found = []
         if one is not None:
-            here = _side(first, one)
+            here = side(first, one)
             found.append(Difference("missing", f"{here.op} here, nothing there", here, None, ((here.path, ""),)))
         if other is not None:
-            there = _side(second, other)
+            there = side(second, other)
             found.append(Difference("extra", f"nothing here, {there.op} there", None, there, (("", there.path),)))
         return found
-    here, there = _side(first, one), _side(second, other)
+    here, there = side(first, one), side(second, other)
     places = ((here.path, there.path),)
     if here.op != there.op:
         return [Difference("operation", f"{here.op} here, {there.op} there", here, there, places)]
@@ -229,7 +247,7 @@ def _compare(
 
 
 def _compare_wiring(first: Graph, second: Graph, one: int, other: int, partner: dict[int, int]) -> list[Difference]:
-    here, there = _side(first, one), _side(second, other)
+    here, there = side(first, one), side(second, other)
     read1 = [edge for edge in first.nodes[one].inputs if _computes(first, edge)]
     read2 = [edge for edge in second.nodes[other].inputs if _computes(second, edge)]
     expected = [partner.get(edge.node, -1) for edge in read1]

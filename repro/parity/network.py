@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
+from functools import cached_property
 
 import torch
 from torch import nn
@@ -13,9 +15,15 @@ from repro import fill
 from repro.canonical import canonical
 from repro.errors import ReproError, first_line
 from repro.graph import Graph, TraceError, is_random, labelled, trace
+from repro.parity.initialisation import Drawn
+from repro.parity.steering import Steering
 from repro.references import Size, Source
 
 BATCH = 3  # of the traced inputs: above one, so that a program that mixes rows is seen to
+
+# Of the training step. The momentum of a first step is its gradient; a second step would have it felt, and any kink
+# crossed in the first one as well.
+MOMENTUM, WEIGHT_DECAY = 0.9, 1e-4
 
 
 @dataclass
@@ -23,6 +31,39 @@ class Stopwatch:
     """Seconds spent in bare executions of modules, which no verification could do without."""
 
     seconds: float = 0.0
+
+    @contextmanager
+    def running(self) -> Iterator[None]:
+        """Count what happens inside."""
+        start = time.perf_counter()
+        try:
+            yield
+        finally:
+            self.seconds += time.perf_counter() - start
+
+
+class BackwardError(ReproError):
+    """A network that runs forward and not backward."""
+
+
+Cotangents = Callable[[int, torch.Tensor], torch.Tensor]  # the place of an output, and it -> a tensor like it
+
+
+@dataclass(frozen=True)
+class Gradients:
+    """Of one scalar: what was returned on the way, and the derivatives; None where there is no path."""
+
+    outputs: list[torch.Tensor]
+    image: torch.Tensor | None
+    parameters: dict[str, torch.Tensor | None]
+
+
+@dataclass(frozen=True)
+class Trained:
+    """After one step in train mode: what was returned on the way, and the state_dict it left."""
+
+    outputs: list[torch.Tensor]
+    state: dict[str, torch.Tensor]
 
 
 @dataclass
@@ -33,8 +74,12 @@ class Network:
     module: nn.Module
     stopwatch: Stopwatch
     fixed: dict[str, torch.Tensor] = field(default_factory=dict)  # buffers whose values are part of the network
+    _dtypes: dict[str, torch.dtype] = field(init=False)  # as built, whatever is installed later
     _graphs: dict[tuple[Size, bool, int], Graph] = field(default_factory=dict)
     _canonical: dict[tuple[Size, bool], Graph] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        self._dtypes = {key: tensor.dtype for key, tensor in _tensors(self.module).items()}
 
     @classmethod
     def of(cls, source: Source, size: Size, stopwatch: Stopwatch) -> Network:
@@ -59,7 +104,8 @@ class Network:
         key = (tuple(size), training, batch)
         if key not in self._graphs:
             try:
-                self._graphs[key] = trace(self.module, torch.empty(batch, *size, device="meta"), training=training)
+                images = torch.empty(batch, *size, device="meta")
+                self._graphs[key] = trace(self.module, images, training=training, dtypes=self._dtypes)
             except TraceError as error:
                 raise TraceError(f"{self.source.spec}: {error}") from error.__cause__
         return self._graphs[key]
@@ -73,7 +119,11 @@ class Network:
 
     def conditioned(self, size: Size, seed: int) -> dict[str, torch.Tensor]:
         """Closed-form weights whose running statistics are those of one image of `size`."""
-        return fill.conditioned(self.graph(size, batch=1), _tensors(self.module), seed)
+        try:
+            training = self.graph(size, training=True)
+        except TraceError:
+            training = None
+        return fill.conditioned(self.graph(size, batch=1), _tensors(self.module), seed, training)
 
     def install(self, state: Mapping[str, torch.Tensor]) -> None:
         """Give the module these tensors, shared and not copied. Keys left out are read by no output and become zero."""
@@ -90,17 +140,55 @@ class Network:
     def outputs(self, images: torch.Tensor) -> list[torch.Tensor]:
         """What the module returns in eval mode, flattened to a list of tensors."""
         self.module.eval()
-        with torch.inference_mode():
-            start = time.perf_counter()
+        with torch.inference_mode(), self.stopwatch.running():
+            return self._call(images)
+
+    def backward(self, images: torch.Tensor, cotangents: Cotangents, steering: Steering) -> Gradients:
+        """Run it forward and backward in the mode it was put in; the scalar is the sum of outputs times cotangents."""
+        images = images.clone().requires_grad_()
+        parameters = {key: p for key, p in self.module.named_parameters() if p.requires_grad}
+        with torch.enable_grad(), self.stopwatch.running():
+            with steering:
+                outputs = self._call(images)
+            scalar = sum((x * cotangents(i, x)).sum() for i, x in enumerate(outputs) if x.requires_grad)
             try:
-                result = self.module(images)
-            except (Exception, SystemExit) as error:
-                raise ReproError(
-                    f"{self.source.spec}: forward failed on an input of {shape_text(images.shape)} ({images.dtype}): "
-                    f"{first_line(error)}"
-                ) from error
-            self.stopwatch.seconds += time.perf_counter() - start
+                if not isinstance(scalar, torch.Tensor):
+                    raise ReproError(
+                        "no output depends on a parameter or the input in a way that can be differentiated"
+                    )
+                found = torch.autograd.grad(scalar, [images, *parameters.values()], allow_unused=True)
+            except (ReproError, RuntimeError) as error:
+                raise BackwardError(f"{self.source.spec}: backward failed: {first_line(error)}") from error
+        steering.finish()
+        return Gradients([x.detach() for x in outputs], found[0], dict(zip(parameters, found[1:], strict=True)))
+
+    def step(self, images: torch.Tensor, cotangents: Cotangents, steering: Steering, rate: float) -> Trained:
+        """Run one step of SGD in train mode; the tensors installed before are the module's to change."""
+        self.module.train()
+        gradients = self.backward(images, cotangents, steering)
+        with self.stopwatch.running():
+            parameters = dict(self.module.named_parameters())
+            for key, gradient in gradients.parameters.items():
+                parameters[key].grad = gradient
+            torch.optim.SGD(parameters.values(), rate, MOMENTUM, weight_decay=WEIGHT_DECAY).step()
+        self.module.zero_grad(set_to_none=True)
+        self.module.eval()
+        return Trained(gradients.outputs, {key: x.detach() for key, x in self.module.state_dict().items()})
+
+    def _call(self, images: torch.Tensor) -> list[torch.Tensor]:
+        try:
+            result = self.module(images)
+        except (Exception, SystemExit) as error:
+            raise ReproError(
+                f"{self.source.spec}: forward failed on an input of {shape_text(images.shape)} ({images.dtype}): "
+                f"{first_line(error)}"
+            ) from error
         return [value for _, value in labelled(result) if isinstance(value, torch.Tensor)]
+
+    @cached_property
+    def drawn(self) -> Drawn:
+        """Its own initial values, measured, of a copy that is built for that."""
+        return Drawn.of(self.source)
 
     def draws(self, size: Size) -> bool:
         """Whether an output of the network in eval mode depends on a random draw."""
@@ -108,9 +196,11 @@ class Network:
         return any(is_random(calls[node.origin][0]) for node in self.canonical(size).nodes if node.origin in calls)
 
 
-def widened(state: Mapping[str, torch.Tensor]) -> dict[str, torch.Tensor]:
-    """The same values in float64; what is not floating stays."""
-    done: dict[int, torch.Tensor] = {}
+def widened(
+    state: Mapping[str, torch.Tensor], done: Mapping[int, torch.Tensor] | None = None
+) -> dict[str, torch.Tensor]:
+    """The same values in float64; what is not floating stays. done: what is known already, by the id of the tensor."""
+    done = dict(done or {})
     return {
         key: done.setdefault(id(tensor), tensor.double() if tensor.is_floating_point() else tensor)
         for key, tensor in state.items()

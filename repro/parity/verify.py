@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-import pickle
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
-import torch
-
-from repro.errors import ReproError, first_line
+from repro import checkpoint
+from repro.errors import ReproError
 from repro.models import Variant
-from repro.parity.check import CHECKS, Pair, Plan
+from repro.parity.check import CHECKS, check
 from repro.parity.network import Network, Stopwatch, shape_text
+from repro.parity.pair import Pair, Plan, Runs
 from repro.references import Size, Source, resolve
 from repro.result import Outcome, Result
 
@@ -29,17 +28,20 @@ def verify(variant: Variant, stopwatch: Stopwatch, seed: int = 0) -> Iterator[Re
         return
     sizes = (variant.input_size, variant.other_size)
     # One image at the documented size and three at the other: batch 1 and 3, both sizes, at a third of the cost of all.
-    plan = Plan(sizes, ((variant.input_size, 1), (variant.other_size, 3)), seed=seed)
-    pair: Pair | None = None
+    plan = Plan(sizes, ((variant.input_size, 1), (variant.other_size, 3)), (variant.other_size, 3), seed)
+    subject: Network | None = None
+    ours: Runs | None = None
     for spec in variant.references:
         done = 0
         try:
-            if pair is None:
-                pair = Pair(Network.of(resolve(f"repro:{variant.name}"), variant.input_size, stopwatch), plan)
+            if subject is None:
+                subject = Network.of(resolve(f"repro:{variant.name}"), variant.input_size, stopwatch)
             reference = Network.of(resolve(spec), variant.input_size, stopwatch)
-            for result in pair.check(reference, variant.differs.get(spec)):
+            pair = Pair(subject, reference, plan, variant.differs.get(spec), ours)
+            for result in check(pair):
                 yield result
                 done += 1
+            ours = pair.ours
         except ReproError as error:
             yield Result(CHECKS[done], variant.name, spec, Outcome.ERROR, str(error))
 
@@ -58,57 +60,28 @@ def compare(
     ReproError where one cannot be had, built or traced.
     """
     sources = resolve(first), resolve(second)
-    sizes = tuple(sizes) or (_input_size(*sources),)
+    sizes = tuple(sizes) or (input_size(*sources),)
     subject, reference = (Network.of(source, sizes[0], stopwatch) for source in sources)
-    state = _checkpoint(weights, subject) if weights is not None else None
+    state, notes = None, ""
+    if weights is not None:
+        shapes = {key: tuple(tensor.shape) for key, tensor in subject.module.state_dict().items()}
+        found = checkpoint.load(weights).fitted(shapes, subject.source.spec)
+        state = {key: value.float() if value.is_floating_point() else value for key, value in found.tensors.items()}
+        notes = "".join(f"; {weights}: {note}" for note in found.notes)
     cases = tuple((size, batch) for size in sizes for batch in (1, 3))
-    yield from Pair(subject, Plan(sizes, cases, seed=seed, state=state)).check(reference)
+    pair = Pair(subject, reference, Plan(sizes, cases, (sizes[0], 3), seed, state))
+    for result in check(pair):
+        yield replace(result, message=result.message + notes) if result.check == "mapping" else result
 
 
-def _input_size(first: Source, second: Source) -> Size:
+def input_size(first: Source, second: Source) -> Size:
+    """The (channels, height, width) that two networks were made for. Raises ReproError where they are not the same."""
     known = [source for source in (first, second) if source.input_size is not None]
     sizes = {source.input_size for source in known}
     if len(sizes) > 1:
         made = ", ".join(f"{source.spec} for {shape_text(source.input_size or ())}" for source in known)
         raise ReproError(f"the two were made for different inputs ({made}); say which with --input-size")
     return sizes.pop() or (3, 224, 224) if sizes else (3, 224, 224)
-
-
-def _checkpoint(path: Path, network: Network) -> dict[str, torch.Tensor]:
-    """The state_dict in a .safetensors file, or in a torch file read without unpickling objects."""
-    if not path.is_file():
-        raise ReproError(f"{path}: no such file; expected a state_dict saved by safetensors or torch.save")
-    try:
-        if path.suffix == ".safetensors":
-            from safetensors.torch import load_file
-
-            loaded: Any = load_file(path)
-        else:
-            loaded = torch.load(path, map_location="cpu", weights_only=True)
-    except pickle.UnpicklingError as error:
-        raise ReproError(
-            f"{path}: cannot be read as a state_dict: no torch file, or one with objects besides tensors, "
-            f"which are not unpickled here; save net.state_dict() instead"
-        ) from error
-    except Exception as error:
-        raise ReproError(f"{path}: cannot be read as a state_dict: {first_line(error)}") from error
-    if isinstance(loaded, dict) and isinstance(loaded.get("state_dict"), dict):
-        loaded = loaded["state_dict"]
-    if not isinstance(loaded, dict) or not all(isinstance(value, torch.Tensor) for value in loaded.values()):
-        raise ReproError(f"{path}: expected a mapping of names to tensors, found a {type(loaded).__name__}")
-    own = {key: tuple(tensor.shape) for key, tensor in network.module.state_dict().items()}
-    for problem, keys in (("lacks", own.keys() - loaded.keys()), ("has the unknown", loaded.keys() - own.keys())):
-        if keys:
-            more = f" and {len(keys) - 1} more" if len(keys) > 1 else ""
-            wrapped = all(key.startswith("module.") for key in loaded)
-            hint = (
-                "; its keys begin with 'module.', as DistributedDataParallel's do: save net.module" if wrapped else ""
-            )
-            raise ReproError(f"{path}: it {problem} key {min(keys)!r}{more} of {network.source.spec}{hint}")
-    for key, shape in own.items():
-        if tuple(loaded[key].shape) != shape:
-            raise ReproError(f"{path}: {key!r} has shape {tuple(loaded[key].shape)}; {network.source.spec} has {shape}")
-    return {key: value.float() if value.is_floating_point() else value for key, value in loaded.items()}
 
 
 __all__ = ["CHECKS", "NO_REFERENCE", "compare", "verify"]

@@ -8,7 +8,7 @@ from torch import nn
 
 from repro.models import _catalog
 from repro.models.alexnet import response_norm
-from repro.models.vgg import VGG, gaussian
+from repro.models.vgg import VGG, gaussian, gaussian_and_norm, vgg11_bn
 
 # Table 1 as the ledger holds it (vgg.*.config).
 TABLE_1 = {
@@ -136,6 +136,27 @@ def test_a_new_network_is_initialised(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("repro.models.vgg.gaussian", seen.append)
     network = on_meta("vgg11")
     assert seen == [network]
+
+
+def test_normalisations_start_at_one_and_zero_whatever_they_were() -> None:
+    with torch.device("meta"):
+        network = vgg11_bn(num_classes=2)
+    network.fc1 = network.fc2 = nn.Linear(2, 2)
+    network.to_empty(device="cpu")
+    for parameter in network.parameters():
+        nn.init.constant_(parameter, 9)
+    assert gaussian_and_norm(network) is network
+    norms = [module for module in network.modules() if isinstance(module, nn.BatchNorm2d)]
+    assert len(norms) == 8
+    assert all((norm.weight == 1).all() and (norm.bias == 0).all() for norm in norms)
+    assert (network.fc3.weight == 9).all()
+
+
+@pytest.mark.parametrize("name", ["vgg11_bn", "vgg13_bn", "vgg16_bn", "vgg19_bn"])
+def test_a_new_network_with_normalisations_has_them_initialised(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    other = nn.Identity()
+    monkeypatch.setattr("repro.models.vgg.gaussian_and_norm", lambda network: other)
+    assert on_meta(name) is other
 
 
 @pytest.mark.parametrize("name", PARAMETERS)

@@ -1,0 +1,81 @@
+"""Are the derivatives the same? The gradients of every parameter and of the input in eval mode, by budget."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import torch
+
+from repro import budget
+from repro.budget import Verdict
+from repro.parity.numbers import judged
+from repro.parity.pair import Pair
+from repro.result import Outcome, Result
+
+INPUT = "the input"
+
+
+def backward64(pair: Pair) -> Result:
+    """In float64 every gradient agrees to 1e-10 of its spread, and what has none here has none there."""
+    ours, theirs = _both(pair, torch.float64)
+    missing = [
+        f"no gradient reaches {key!r} {side}{_frozen(pair, key, side)}, and one does {other}"
+        for key in theirs
+        for side, other, mine, its in (("here", "there", ours, theirs), ("there", "here", theirs, ours))
+        if mine[key] is None and its[key] is not None
+    ]
+    if missing:
+        more = f"; and {len(missing) - 1} more" if len(missing) > 1 else ""
+        first = next(key for key in theirs if (ours[key] is None) != (theirs[key] is None))
+        evidence = {"missing": missing, "tensor": first}
+        return pair.result("backward.float64", Outcome.FAIL, missing[0] + more, evidence)
+    rounding = _both(pair, torch.float32)[1]
+    verdicts = {key: budget.agree(actual, truth, rounding[key]) for key, actual, truth in _found(ours, theirs)}
+    return judged(pair, "backward.float64", verdicts, "gradient", _evidence(verdicts))
+
+
+def backward32(pair: Pair) -> Result:
+    """In float32, on the same side of every kink, neither is much further from the float64 truth than the other."""
+    truth = _both(pair, torch.float64)[1]
+    ours, theirs = _both(pair, torch.float32)
+    verdicts = {
+        key: budget.judge(actual, expected, truth[key])
+        for key, actual, expected in _found(ours, theirs)
+        if truth[key] is not None
+    }
+    followed = {"ours": pair.ours.steered["eval"], "theirs": pair.theirs.steered["eval"]}
+    return judged(pair, "backward.float32", verdicts, "gradient", {**_evidence(verdicts), "kinks": followed})
+
+
+Gradients = Mapping[str, torch.Tensor | None]
+
+
+def _both(pair: Pair, dtype: torch.dtype) -> tuple[Gradients, Gradients]:
+    """Ours and theirs under the reference's keys, in the order in which backward comes to them."""
+    ours, theirs = pair.ours.gradients(dtype), pair.theirs.gradients(dtype)
+    read = pair.reading_order()
+    entries = [e for e in pair.keys.entries if e.source in ours.parameters or e.target in theirs.parameters]
+    entries.sort(key=lambda entry: -read.get(entry.source, len(read)))
+    mine: dict[str, torch.Tensor | None] = {}
+    for entry in entries:
+        gradient = ours.parameters.get(entry.source)
+        mine[entry.target] = entry.moved(gradient) if gradient is not None else None
+    its = {entry.target: theirs.parameters.get(entry.target) for entry in entries}
+    return {**mine, INPUT: ours.image}, {**its, INPUT: theirs.image}
+
+
+def _frozen(pair: Pair, key: str, side: str) -> str:
+    """Why no gradient does, if that is how the parameter was made."""
+    source = next((entry.source for entry in pair.keys.entries if entry.target == key), "")
+    module, name = (pair.subject.module, source) if side == "here" else (pair.reference.module, key)
+    parameter = dict(module.named_parameters(remove_duplicate=False)).get(name)
+    return " (its requires_grad is off)" if parameter is not None and not parameter.requires_grad else ""
+
+
+def _found(ours: Gradients, theirs: Gradients) -> list[tuple[str, torch.Tensor, torch.Tensor]]:
+    pairs = ((key, ours[key], theirs[key]) for key in theirs)
+    return [(key, one, other) for key, one, other in pairs if one is not None and other is not None]
+
+
+def _evidence(verdicts: Mapping[str, Verdict]) -> dict[str, object]:
+    return {"tensors": {key: verdict.evidence() for key, verdict in verdicts.items()}}

@@ -1,0 +1,42 @@
+"""Do the kernels do what the algebra says? The outputs in eval mode, by budget."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import torch
+
+from repro import budget
+from repro.parity.network import shape_text
+from repro.parity.numbers import judged
+from repro.parity.pair import Pair
+from repro.result import Result
+
+
+def forward64(pair: Pair) -> Result:
+    """In float64 the outputs agree to 1e-10 of their spread."""
+    rows = [
+        [budget.agree(actual, expected) for actual, expected in zip(ours, theirs, strict=True)]
+        for ours, theirs in zip(pair.ours.forwards(torch.float64), pair.theirs.forwards(torch.float64), strict=True)
+    ]
+    return _judged(pair, "forward.float64", rows)
+
+
+def forward32(pair: Pair) -> Result:
+    """In float32 neither is much further from the float64 truth than the other."""
+    ours, theirs = pair.ours.forwards(torch.float32), pair.theirs.forwards(torch.float32)
+    truth = pair.theirs.forwards(torch.float64)
+    rows = [
+        [budget.judge(*three) for three in zip(*case, strict=True)] for case in zip(ours, theirs, truth, strict=True)
+    ]
+    return _judged(pair, "forward.float32", rows)
+
+
+def _judged(pair: Pair, check: str, rows: list[list[budget.Verdict]]) -> Result:
+    evidence: list[dict[str, Any]] = []
+    verdicts = {}
+    for (size, batch), row in zip(pair.plan.forwards, rows, strict=True):
+        evidence.append({"input": [batch, *size], "outputs": [verdict.evidence() for verdict in row]})
+        for index, verdict in enumerate(row):
+            verdicts[f"output {index} for {shape_text((batch, *size))}"] = verdict
+    return judged(pair, check, verdicts, "value", {"cases": evidence})

@@ -1,0 +1,52 @@
+"""Tensors by budget: one verdict each, and the sentence for the worst of them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from repro import budget
+from repro.budget import Verdict
+from repro.errors import ReproError
+from repro.parity.pair import Pair
+from repro.result import Outcome, Result
+
+Verdicts = Mapping[str, Verdict]  # what was compared -> how it came out
+
+
+def judged(pair: Pair, check: str, verdicts: Verdicts, what: str, evidence: dict[str, Any]) -> Result:
+    """The result of a check by numbers; of several tensors that differ it tells of the first.
+
+    what: names one of them, as "gradient", for the message. Raises ReproError if there is nothing to judge.
+    """
+    if not verdicts:
+        raise ReproError(f"there is no {what} to compare")
+    failed = [key for key, verdict in verdicts.items() if not verdict.passed]
+    name = failed[0] if failed else max(verdicts, key=lambda key: max(verdicts[key].ratio, verdicts[key].inverse))
+    verdict = verdicts[name]
+    message = verdict.problem or (_in_float64(verdict) if check.endswith("float64") else _in_float32(verdict))
+    if failed and not verdict.problem:
+        message += (
+            f"; worst at index {list(verdict.index)}: actual {verdict.actual:.9g}, "
+            f"reference {verdict.reference:.9g}, float64 {verdict.truth:.17g}"
+        )
+    if len(verdicts) > 1:
+        first = f"; the first of {len(failed)} that differ" if len(failed) > 1 else ""
+        message = f"{what} of {name}: {message}{first}" if failed else f"{len(verdicts)} tensors; {message}"
+    ratio = max(each.ratio for each in verdicts.values())
+    outcome = Outcome.FAIL if failed else Outcome.PASS
+    return pair.result(check, outcome, message, {"ratio": ratio, "tensor": name, "failed": failed, **evidence})
+
+
+def _in_float64(worst: Verdict) -> str:
+    return f"largest difference {worst.max_actual:.1e} of the spread, {budget.FLOAT64_LIMIT:.0e} allowed"
+
+
+def _in_float32(worst: Verdict) -> str:
+    told = (
+        f"{worst.ratio:.2f} times the reference's own distance from float64 "
+        f"({worst.max_reference:.1e} of the spread), {budget.FACTOR:g} allowed"
+    )
+    if worst.inverse > budget.FACTOR:
+        told += f" either way, and the reference is {worst.inverse:.3g} times as far as we are"
+    return told
