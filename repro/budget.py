@@ -145,7 +145,7 @@ def _judge(
 
 @dataclass(frozen=True)
 class _Measured:
-    """Of three flat tensors: the truth's largest size and its spread; largest and RMS errors; where `actual` is worst."""
+    """The truth's largest size and its spread; the largest and RMS errors; where `actual` is worst."""
 
     size: float
     spread: float
@@ -157,22 +157,23 @@ class _Measured:
 
 
 def _measure(actual: torch.Tensor, reference: torch.Tensor, truth: torch.Tensor) -> _Measured:
-    """One pass in pieces that stay in a core's cache: whole tensors of 10^8 elements would go to memory a dozen times."""
-    first = float(truth[0])  # sums of what is left of it do not cancel where the mean is large beside the spread
-    rows, places = [], []
+    """One pass in pieces that stay in a core's cache: whole large tensors would go to memory a dozen times."""
+    first = float(truth[0])  # the sums of what is left of it do not cancel where the mean is large beside the spread
+    rows: list[torch.Tensor] = []
+    places: list[torch.Tensor] = []
     for start in range(0, truth.numel(), _CHUNK):
         t = truth[start : start + _CHUNK].double()
-        own = (actual[start : start + _CHUNK].double() - t).abs_()
-        other = (reference[start : start + _CHUNK].double() - t).abs_()
-        top, place = own.nan_to_num(nan=math.inf).max(0)
-        size = t.abs().max()
+        off = (actual[start : start + _CHUNK].double() - t).abs_()
+        far = (reference[start : start + _CHUNK].double() - t).abs_()
+        top, place = off.nan_to_num(nan=math.inf).max(0)
+        largest = t.abs().max()
         t = t - first
-        rows.append(torch.stack([size, t.sum(), t.dot(t), own.max(), own.dot(own), other.max(), other.dot(other), top]))
+        rows.append(torch.stack([largest, t.sum(), t.dot(t), off.max(), off.dot(off), far.max(), far.dot(far), top]))
         places.append(place + start)
     table = torch.stack(rows)
     size, own_top, other_top = (float(table[:, column].max()) for column in (0, 3, 5))
-    total, squares, own_squares, other_squares = (float(table[:, c].sum()) / truth.numel() for c in (1, 2, 4, 6))
+    total, squares, own, other = (float(table[:, column].sum()) / truth.numel() for column in (1, 2, 4, 6))
     worst = int(places[int(table[:, 7].argmax())])
     spread = math.sqrt(max(squares - total**2, 0.0)) if math.isfinite(squares) else math.nan
-    rms = (math.sqrt(x) if math.isfinite(x) else math.nan for x in (own_squares, other_squares))
-    return _Measured(size, spread, own_top, other_top, *rms, worst)
+    rms_own, rms_other = (math.sqrt(x) if math.isfinite(x) else math.nan for x in (own, other))
+    return _Measured(size, spread, own_top, other_top, rms_own, rms_other, worst)

@@ -29,8 +29,8 @@ VIEWS = frozenset(
 )
 _COPIES = frozenset("clone alias detach contiguous lift_fresh lift_fresh_copy _to_copy".split())
 _UNARY = frozenset(
-    "stop relu sigmoid tanh gelu silu hardtanh hardswish hardsigmoid elu leaky_relu softplus mish exp log neg abs sqrt rsqrt"
-    " reciprocal pow erf sin cos clamp clamp_min clamp_max".split()
+    "relu sigmoid tanh gelu silu hardtanh hardswish hardsigmoid elu leaky_relu softplus mish exp log neg abs sqrt rsqrt"
+    " stop reciprocal pow erf sin cos clamp clamp_min clamp_max".split()
 )
 _BINARY = frozenset("add mul sub div maximum minimum".split())
 

@@ -87,6 +87,12 @@ def _parser() -> argparse.ArgumentParser:
         "--seed", type=int, default=_SEED, help="of the closed-form weights and inputs (default: %(default)s)"
     )
     verb.add_argument("--timing", action="store_true", help="print the cost beside that of bare model executions")
+    verb.add_argument(
+        "--power",
+        action="store_true",
+        help="check the checks instead: plant faults in these networks, and run them correctly in other ways",
+    )
+    verb.add_argument("--jobs", type=_count, metavar="N", help="processes for --power (default: as memory allows)")
     verb.set_defaults(run=_verify)
 
     verb = verbs.add_parser(
@@ -134,6 +140,12 @@ def _parser() -> argparse.ArgumentParser:
     )
     verb.set_defaults(run=_convert)
     return parser
+
+
+def _count(text: str) -> int:
+    if not text.isdecimal() or int(text) < 1:
+        raise argparse.ArgumentTypeError(f"{text!r} is no number of processes; expected 1 or more")
+    return int(text)
 
 
 def _size(text: str) -> tuple[int, int, int]:
@@ -205,6 +217,8 @@ def _show(options: argparse.Namespace) -> int:
 def _verify(options: argparse.Namespace) -> int:
     named = {models.get(name).name for name in options.names}
     chosen = [variant for variant in models.catalog().values() if not named or variant.name in named]
+    if options.power:
+        return _power(options, [variant.name for variant in chosen])
     from repro.parity.network import Stopwatch
     from repro.parity.verify import verify
 
@@ -218,6 +232,8 @@ def _verify(options: argparse.Namespace) -> int:
 
             print(rendering.HEADER)
         for variant in chosen:
+            if text:
+                print(variant.name)
             pairs = groupby(verify(variant, stopwatch, options.seed), key=lambda result: result.reference)
             for reference, group in pairs:
                 found = list(group)
@@ -239,6 +255,32 @@ def _verify(options: argparse.Namespace) -> int:
 
         print(json.report(results, {"timing": timing} if options.timing else None))
     return exit_code(results)
+
+
+def _power(options: argparse.Namespace, names: list[str]) -> int:
+    from repro.power import study
+
+    with _progress("planting faults", len(names)) as advance:
+        found = study(names, options.seed, options.jobs or _jobs(), advance)
+    power = found.evidence()
+    if options.format == "json":
+        from repro.render import json
+
+        print(json.document(environment=json.environment(), power=power))
+    else:
+        from repro.render.matrix import matrix
+
+        print(*matrix(power), sep="\n")
+    return 0 if found.sound else 1
+
+
+def _jobs() -> int:
+    """Processes that the cores and the memory of this machine have room for, 8 GB each for a VGG and its gradients."""
+    try:
+        memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 8e9
+    except (AttributeError, OSError, ValueError):  # not every system says
+        memory = 1
+    return max(1, min(os.cpu_count() or 1, int(memory)))
 
 
 def _compare(options: argparse.Namespace) -> int:

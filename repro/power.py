@@ -8,6 +8,7 @@ computed in another legitimate way.
 from __future__ import annotations
 
 import copy
+import gc
 import os
 import tempfile
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -17,6 +18,7 @@ from dataclasses import dataclass, field, replace
 from multiprocessing import get_context
 from pathlib import Path
 from typing import Any
+from zlib import crc32
 
 import torch
 from torch import nn
@@ -37,6 +39,16 @@ from repro.result import Outcome, Result
 
 BATCH = 2  # images of a trial
 
+# In networks with fewer parameters than this every check in whose domain a fault is has to catch it, and each is asked
+# where it is. In larger ones what eval mode shows is left to the checks of eval mode, and only the first check that
+# catches a fault is asked, which is what a user reads first: finding a place costs several runs.
+SMALL = 10**7
+
+# From as many parameters on, a network has a share of the kinds and of the correct runs only; which, goes by its name.
+LARGE, KINDS_SHARE, RUNS_SHARE = 4 * 10**7, 4, 4
+
+SEEDS = 2  # of weights, inputs and masks that a network that is not large is run correctly with
+
 # The checks in whose domain a difference must exist, by the mode a fault is seen in.
 _DOMAINS = {
     "eval": ("structure", "forward.float64"),
@@ -52,7 +64,8 @@ class Trial:
     """One fault, planted once.
 
     equivalent  why it changes nothing in principle, "" if it does
-    seen        check that was run -> what it made of it: `missed`, `caught` or `located`
+    seen        check that was run -> what it made of it: `missed`; `located` or `misplaced`, if it was asked for the
+                place; else `caught`
     message     what the first check that caught it says
     """
 
@@ -155,6 +168,7 @@ class Study:
             "planted": len(sights),
             "caught": sum(sight != "missed" for sight in sights),
             "located": sights.count("located"),
+            "misplaced": sights.count("misplaced"),
         }
 
 
@@ -181,7 +195,10 @@ def _start(jobs: int) -> None:
 
 def _of_network(name: str, seed: int) -> Study:
     bench = Bench(models.get(name), seed)
-    return Study(tuple(bench.trials()), tuple(bench.correct_runs()))
+    trials, reruns = tuple(bench.trials()), tuple(bench.correct_runs())
+    for other in range(seed + 1, seed + (1 if bench.large else SEEDS)):
+        reruns += tuple(Bench(models.get(name), other).correct_runs())
+    return Study(trials, reruns)
 
 
 class Bench:
@@ -196,28 +213,41 @@ class Bench:
         self.pristine = copy.deepcopy(self.healthy.module)
         self.state = self.healthy.conditioned(self.size, seed)
         self.plan = Plan((self.size,), ((self.size, BATCH),), (self.size, BATCH), seed, self.state, self.state)
+        parameters = sum(tensor.numel() for tensor in self.state.values())
+        self.small, self.large = parameters < SMALL, parameters >= LARGE
         self.runs = Runs(self.healthy, self.plan, self.state)
 
-    def trials(self, only: Sequence[str] | None = None) -> Iterator[Trial]:
+    def trials(self) -> Iterator[Trial]:
         """Every fault this network has a place for, one place a kind."""
-        for fault in faults(self.pristine, self.size, self.seed, only=only):
+        for fault in faults(self.pristine, self.size, self.seed, only=self._share(kinds(), KINDS_SHARE)):
             yield self.trial(fault)
+            gc.collect()  # a planted fault is a class of its own, which holds on to its tensors until then
+
+    def _share(self, names: Iterable[str], share: int) -> list[str]:
+        """All of them, or a large network's part."""
+        places = {name: crc32(f"{self.variant.name}/{name}".encode()) for name in names}
+        return [name for name, place in places.items() if not self.large or place % share == 0]
 
     def trial(self, fault: Fault) -> Trial:
         """Plant one fault, and see what each check makes of it."""
         place = fault.key or f"{fault.op} of {fault.path or 'the root module'}"
         seen: dict[str, str] = {}
         message = ""
-        modes = fault.modes or {"eval", "backward", "train"}  # what is equivalent must be silent everywhere
+        modes = set(fault.modes or {"eval", "backward", "train"})  # what is equivalent must be silent everywhere
+        if not self.small and "eval" in modes:
+            modes = modes - {"backward", "train"}
         names = [name for name in CHECKS if any(name in _DOMAINS[mode] for mode in modes)]
         pair = self._faulty(fault)
         for name in names:
             if name in ("values", "forward.float64", "backward.float64", "train.float64") and not _comparable(pair):
                 continue
-            result = self._start_of(pair) if name == "initialisation" else made(pair, name)
+            asked = self.small or not message
+            placed = asked and (self.small or name == "forward.float64")
+            result = self._start_of(pair) if name == "initialisation" else made(pair, name, placed)
             caught = result.outcome is Outcome.FAIL
-            seen[name] = "missed" if not caught else "located" if self._points(fault, pair, result) else "caught"
             message = message or (result.message if caught else "")
+            points = asked and caught and self._points(fault, pair, result)
+            seen[name] = "missed" if not caught else "located" if points else "misplaced" if asked else "caught"
         return Trial(self.variant.name, fault.kind, place, fault.detail, fault.equivalent, seen, message)
 
     def _start_of(self, pair: Pair) -> Result:
@@ -251,27 +281,28 @@ class Bench:
                 return _points_at_operation(fault, pair, result.check == "train.structure")
             case "values":
                 different = result.evidence["different"]
-                return next(iter(different)) == fault.key
+                return str(next(iter(different))) == fault.key
             case "initialisation":
                 return str(result.evidence["problems"][0]).startswith(f"{fault.key} ")
         if "lost" in result.evidence:
-            return fault.path in result.evidence["lost"]
+            return bool(fault.path in result.evidence["lost"])
         divergence = result.evidence.get("divergence")
         if divergence is not None:
-            sides = [cause[side] for cause in [divergence["at"]] for side in ("subject", "reference")]
-            if fault.key and divergence["at"]["key"] == fault.key:
+            at = divergence["at"]
+            if fault.key and at["key"] == fault.key:
                 return True
             node = _node(fault, pair)
-            if node is not None and any((s["module"], s["line"]) == (node.path, node.where) for s in sides):
-                return True
-            return any(s["module"] == fault.path for s in sides)
+            return any(
+                side["module"] == fault.path and (node is None or bool(fault.path) or side["line"] == node.where)
+                for side in (at["subject"], at["reference"])
+            )
         tensor = str(result.evidence.get("tensor", ""))
         return bool(fault.key) and tensor.rpartition(".")[0] == fault.path
 
     def correct_runs(self) -> Iterator[Rerun]:
         """The network in every other way it may be computed."""
-        for how, run in _WAYS.items():
-            yield self._rerun(how, *run(self))
+        for how in self._share(_WAYS, RUNS_SHARE):
+            yield self._rerun(how, *_WAYS[how](self))
 
     def _rerun(self, how: str, pair: Pair, around: AbstractContextManager[Any]) -> Rerun:
         alarms: dict[str, str] = {}
@@ -307,16 +338,22 @@ def _node(fault: Fault, pair: Pair) -> Node | None:
 
 
 def _points_at_operation(fault: Fault, pair: Pair, training: bool) -> bool:
-    first = next(iter(differences(*pair.graphs(training))), None)
-    side = first and (first.first if fault.side == "expected" else first.second)
+    """Whether the first structural difference is at the operation the fault is in, or at its one-operation module."""
+    found = next(iter(differences(*pair.graphs(training))), None)
     node = _node(fault, pair)
-    if side is None or node is None:
+    if found is None:
         return False
-    if fault.training == training and side.origin == node.origin:
+    sides = [side for side in (found.first, found.second, *found.rest) if side is not None]
+    own = [side for side in (found.first if fault.side == "expected" else found.second, *found.rest) if side]
+    if node is not None and fault.training == training and any(side.origin == node.origin for side in own):
         return True
-    if side.op == "movement" and node.op in VIEWS:  # a chain of views is one operation, and stands where it ends
-        return side.path == node.path
-    return (side.path, side.where) == (node.path, node.where)
+    if node is not None and any((side.path, side.where) == (node.path, node.where) for side in own):
+        return True
+    if any(side.op == "movement" for side in sides) and fault.op in VIEWS:
+        return any(side.path == fault.path for side in sides)  # a chain of views is one operation
+    module = dict(pair.subject.module.named_modules()).get(fault.path)
+    is_layer = module is not None and not any(True for _ in module.children())
+    return is_layer and any(side.path == fault.path for side in sides)
 
 
 def _comparable(pair: Pair) -> bool:

@@ -272,3 +272,141 @@ def test_the_evidence_is_json(verdict: Verdict) -> None:
     evidence = verdict.evidence()
     assert str(json.loads(json.dumps(evidence))) == str(evidence)  # as text, in which NaN equals NaN
     assert evidence.keys() == vars(verdict).keys()
+
+
+# --- what is zero in exact arithmetic ----------------------------------------------------------------------------
+
+
+def bias_gradients(dtype: torch.dtype, *, seed: int = 0) -> torch.Tensor:
+    """Of a convolution under a normalisation by the batch, which takes away whatever the bias adds."""
+    torch.manual_seed(0)
+    conv, x = torch.nn.Conv2d(2, 4, 3).to(dtype), torch.randn(3, 2, 8, 8, dtype=torch.float64).to(dtype)
+    torch.manual_seed(seed)
+    order = torch.randperm(3)  # of the images: another order of sums, and the same gradient
+    y = torch.nn.functional.batch_norm(conv(x[order]), None, None, training=True)
+    weights = torch.arange(y.numel(), dtype=torch.float64).sin().to(dtype).reshape(y.shape)[order]
+    (gradient,) = torch.autograd.grad((y * weights).sum(), conv.get_parameter("bias"))
+    return gradient
+
+
+def test_the_gradient_of_a_bias_under_a_normalisation_is_zero_and_passes() -> None:
+    truth, narrow = bias_gradients(torch.float64), bias_gradients(torch.float32)
+    actual, own = bias_gradients(torch.float64, seed=1), bias_gradients(torch.float32, seed=1)
+    assert not torch.equal(actual, truth), "the two would be compared as numbers"
+    assert not agree(actual, truth).passed
+    assert judge(own, narrow, truth).passed
+    for verdict in (agree(actual, truth, narrow), judge(own * 100, narrow, truth)):
+        assert verdict.passed
+        assert verdict.zero
+        assert verdict.ratio == verdict.inverse == 0
+
+
+NOISE = 1e-17 * torch.tensor([3.0, -1.0, 2.0, 5.0], dtype=torch.float64)
+ROUNDING = 1e-8 * torch.tensor([-2.0, 1.0, 1.0, -4.0])
+
+
+def test_zeros_are_told_apart_from_small_numbers() -> None:
+    assert agree(-NOISE, NOISE, ROUNDING).zero
+    assert not agree(-NOISE, NOISE, ROUNDING * 1e-4).passed, "float32 sees them as well: they are there"
+    assert agree(NOISE, NOISE, NOISE.float()).passed
+    assert not agree(NOISE, NOISE, NOISE.float()).zero
+
+
+@pytest.mark.parametrize("side", ["actual", "truth"])
+def test_what_is_zero_on_one_side_only_fails(side: str) -> None:
+    there = NOISE.clone()
+    there[2] = 1e-9  # a tenth of what float32 makes of zero, and no zero
+    actual, truth = (there, NOISE) if side == "actual" else (NOISE, there)
+    assert not agree(actual, truth, ROUNDING).passed
+
+
+@pytest.mark.parametrize("bad", [math.nan, math.inf])
+@pytest.mark.parametrize("place", [0, 1, 2])
+def test_nan_is_no_zero(bad: float, place: int) -> None:
+    tensors = [NOISE.clone(), -NOISE, ROUNDING.clone()]
+    tensors[place][1] = bad
+    assert not agree(*tensors).passed
+    assert not judge(tensors[2].clone(), tensors[2], tensors[0]).passed or place == 1
+
+
+def test_a_float32_gradient_that_is_no_zero_fails_though_the_references_is() -> None:
+    assert judge(-100 * ROUNDING, ROUNDING, NOISE).zero
+    assert judge(ROUNDING, -100 * ROUNDING, NOISE).zero
+    truth = NOISE.clone()
+    truth[2] = 1e-3
+    assert not judge(ROUNDING, truth.float(), truth).passed
+    assert not judge(truth.float(), ROUNDING, truth).passed
+
+
+def test_a_zero_that_is_exact_passes_where_float32_is_no_further_off() -> None:
+    nothing = torch.zeros(4, dtype=torch.float64)
+    assert agree(nothing, nothing, ROUNDING).zero
+    assert not agree(nothing, nothing).passed
+    assert not agree(nothing, nothing, nothing.float()).passed
+
+
+# --- chunks ------------------------------------------------------------------------------------------------------
+
+COUNTS = [1 << 15, (1 << 15) - 1, (1 << 15) + 1, 2 << 15, (2 << 15) + 1]
+
+
+@pytest.mark.parametrize("count", COUNTS)
+def test_a_tensor_of_several_chunks_is_measured_as_one(count: int) -> None:
+    truth = torch.sin(torch.arange(count, dtype=torch.float64)) + 100
+    actual = truth + 1e-9 * torch.cos(torch.arange(count, dtype=torch.float64) * 3)
+    verdict = agree(actual, truth)
+    error, spread = (actual - truth).abs(), float(truth.std(correction=0))
+    assert verdict.spread == pytest.approx(spread, rel=1e-9)
+    assert verdict.max_actual == pytest.approx(float(error.max()) / spread, rel=1e-9)
+    assert verdict.rms_actual == pytest.approx(float(error.square().mean().sqrt()) / spread, rel=1e-9)
+    assert verdict.index == (int(error.argmax()),)
+
+
+@pytest.mark.parametrize("count", COUNTS)
+@pytest.mark.parametrize("from_the_end", [True, False])
+def test_the_worst_element_is_found_in_the_first_and_in_the_last_chunk(count: int, from_the_end: bool) -> None:
+    truth = torch.linspace(-1, 1, count, dtype=torch.float64)
+    index = count - 1 if from_the_end else 0
+    actual, reference = truth.clone(), truth.clone()
+    actual[index] += 1e-8
+    reference[count // 2] += 1e-6
+    verdict = agree(actual, truth)
+    assert not verdict.passed
+    assert verdict.index == (index,)
+    assert judge(actual, reference, truth).max_reference == pytest.approx(1e-6 / verdict.spread)
+
+
+@pytest.mark.parametrize("index", [0, (1 << 15) - 1, 1 << 15, 2 << 15])
+@pytest.mark.parametrize("bad", [math.nan, math.inf])
+def test_nan_in_any_chunk_is_found_and_told(index: int, bad: float) -> None:
+    truth = torch.linspace(-1, 1, (2 << 15) + 1, dtype=torch.float64)
+    actual = truth.clone()
+    actual[-1] += 1
+    actual[index] = bad
+    verdict = agree(actual, truth)
+    assert verdict.problem == "the result holds NaN or infinity"
+    assert verdict.index == (index,)
+    reference = truth.float()
+    reference[index] = bad
+    assert judge(truth.float(), reference, truth).problem == "the reference holds NaN or infinity"
+
+
+@pytest.mark.parametrize("layout", ["transposed", "strided", "expanded", "channels_last"])
+def test_the_layout_in_memory_is_no_matter(layout: str) -> None:
+    plain = torch.sin(torch.arange(4 * 30 * 20 * 20, dtype=torch.float64)).reshape(4, 30, 20, 20)
+    if layout == "expanded":
+        plain = plain[:1].expand(4, -1, -1, -1)
+    laid_out = {
+        "transposed": plain.transpose(0, 3).contiguous().transpose(0, 3),
+        "strided": plain.repeat_interleave(2, -1)[..., ::2],
+        "expanded": plain,
+        "channels_last": plain.contiguous(memory_format=torch.channels_last),
+    }[layout]
+    assert not laid_out.is_contiguous()
+    assert agree(laid_out, plain.contiguous()).ratio == 0
+    actual = plain.clone(memory_format=torch.contiguous_format)
+    actual[2, 7, 3, 11] += 1e-8
+    for one, other in ((actual, laid_out), (laid_out, actual)):
+        verdict = agree(one, other)
+        assert not verdict.passed
+        assert verdict.index == (2, 7, 3, 11)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import math
 from collections.abc import Mapping
+from typing import Any
 
 import numpy
 import pytest
@@ -422,3 +423,52 @@ def test_a_missing_relu_is_felt(residual_values: Mapping[str, torch.Tensor]) -> 
     images = fill.image(0, 3, (2, 8, 8))
     whole, bare = (torch.func.functional_call(m.eval(), dict(residual_values), (images,)) for m in (Residual(), Bare()))
     assert (whole - bare).abs().max() > 1e-2 * whole.std()
+
+
+# --- what only training reads ------------------------------------------------------------------------------------
+
+
+class Auxiliary(nn.Module):
+    """A head with a normalisation of its own that runs in training only."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.conv, self.fc = nn.Conv2d(2, 4, 3), nn.Linear(4, 5)
+        self.aux_conv, self.aux_bn, self.aux_fc = nn.Conv2d(4, 64, 3), nn.BatchNorm2d(64), nn.Linear(64, 5)
+        self.spare = nn.Parameter(torch.full((3,), 7.0))
+
+    def forward(self, x: torch.Tensor) -> Any:
+        x = self.conv(x)
+        logits = self.fc(x.mean((2, 3)))
+        if not self.training:
+            return logits
+        return logits, self.aux_fc(self.aux_bn(self.aux_conv(x)).relu().mean((2, 3)))
+
+
+def filled(training: bool) -> dict[str, torch.Tensor]:
+    module, x = Auxiliary().eval(), torch.empty(1, 2, 8, 8)
+    return fill.conditioned(trace(module, x), tensors(module), 0, trace(module, x, training=True) if training else None)
+
+
+def test_what_only_training_reads_is_conditioned_by_its_use_there() -> None:
+    values = filled(training=True)
+    edge = math.sqrt(6 / 64)  # of a uniform variable of variance 2 / fan_in
+    assert 0.9 * edge < float(values["aux_fc.weight"].abs().max()) <= edge
+    assert float(values["aux_conv.weight"].var()) == pytest.approx(2 / 36, rel=0.1)
+    assert 0.5 <= float(values["aux_bn.weight"].min()) < float(values["aux_bn.weight"].max()) <= 1.5
+    assert float(values["aux_bn.running_var"].min()) >= 0.5
+    assert float(values["aux_bn.running_mean"].abs().max()) <= 0.25
+    assert values["spare"].tolist() == [7.0] * 3
+
+
+def test_without_a_graph_of_training_it_keeps_the_modules_own_values() -> None:
+    given = Auxiliary()
+    module, x = given.eval(), torch.empty(1, 2, 8, 8)
+    values = fill.conditioned(trace(module, x), tensors(module), 0)
+    assert values["aux_fc.weight"].equal(given.aux_fc.weight)
+
+
+def test_the_graph_of_training_changes_nothing_of_what_eval_reads() -> None:
+    with_it, without = filled(training=True), filled(training=False)
+    for key in ("conv.weight", "conv.bias", "fc.weight", "fc.bias"):
+        assert with_it[key].equal(without[key]), key

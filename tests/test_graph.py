@@ -588,3 +588,131 @@ def test_every_recorded_shape_is_that_of_the_real_tensor() -> None:
         assert [graph.shape(edge) for edge in node.inputs] == [tuple(operand.shape) for operand in operands]
 
     replay(graph, {key: tensor.clone() for key, tensor in state_of(network).items()}, [x], observe)
+
+
+# What training is about
+
+
+def no_grad(_: Any, x: torch.Tensor) -> torch.Tensor:
+    with torch.no_grad():
+        y = x.exp()
+    return y * x
+
+
+@torch.no_grad()
+def decorated(x: torch.Tensor) -> torch.Tensor:
+    return x.exp()
+
+
+def switched(_: Any, x: torch.Tensor) -> torch.Tensor:
+    before = torch.is_grad_enabled()
+    torch.set_grad_enabled(False)
+    y = x.exp()
+    torch.set_grad_enabled(before)
+    return y * x
+
+
+def inference(_: Any, x: torch.Tensor) -> torch.Tensor:
+    with torch.inference_mode():
+        y = x.exp()
+    return y * x
+
+
+@pytest.mark.parametrize("training", [False, True])
+@pytest.mark.parametrize(
+    "forward",
+    [
+        pytest.param(lambda _, x: x.exp().detach() * x, id="detach"),
+        pytest.param(lambda _, x: x.exp().detach_() * x, id="detach_"),
+        pytest.param(lambda _, x: x.exp().data * x, id="data"),
+        pytest.param(no_grad, id="no_grad"),
+        pytest.param(lambda _, x: decorated(x) * x, id="decorator"),
+        pytest.param(switched, id="set_grad_enabled"),
+        pytest.param(inference, id="inference_mode"),
+    ],
+)
+def test_where_gradients_stop_there_is_a_detach(forward: Callable[[Any, torch.Tensor], Any], training: bool) -> None:
+    graph = trace(Program(forward), torch.empty(2, 3), training=training)
+    assert ops(graph) == ["exp", "detach", "mul"]
+    detach = next(node for node in graph.nodes if node.op == "detach")
+    assert graph.node(detach.inputs[0]).op == "exp"
+
+
+def test_a_region_without_gradients_ends() -> None:
+    def forward(_: Any, x: torch.Tensor) -> torch.Tensor:
+        with torch.no_grad():
+            y = x.exp().tanh()
+        return y.sin() * x.cos()
+
+    graph = trace(Program(forward), torch.empty(2, 3))
+    assert ops(graph) == ["exp", "detach", "tanh", "detach", "sin", "cos", "mul"]
+
+
+def test_gradients_are_on_in_the_trace_whatever_the_caller_has() -> None:
+    with torch.no_grad():
+        graph = trace(Program(lambda _, x: x.exp() * x), torch.empty(2, 3), training=True)
+        assert not torch.is_grad_enabled()
+    assert ops(graph) == ["exp", "mul"]
+    assert torch.is_grad_enabled()
+
+
+def test_a_frozen_parameter_is_marked_in_train_mode_only() -> None:
+    network = nn.Linear(3, 2)
+    network.weight.requires_grad_(False)
+    x = torch.empty(4, 3)
+    marks = {
+        training: {n.name: n.get("requires_grad") for n in trace(network, x, training=training).nodes if n.name}
+        for training in (False, True)
+    }
+    assert marks[False] == {"weight": None, "bias": None, "input[0]": None}
+    assert marks[True] == {"weight": False, "bias": None, "input[0]": None}
+    assert not network.weight.requires_grad
+
+
+def test_updates_are_by_the_key_of_what_is_changed() -> None:
+    def forward(m: Any, x: torch.Tensor) -> torch.Tensor:
+        m.seen.mul_(0.5)
+        m.seen.add_(x.mean())
+        m.count += 1
+        x = x * m.scale
+        return x
+
+    module = Program(forward, scale=(3,))
+    module.register_buffer("seen", torch.zeros(()))
+    module.register_buffer("count", torch.zeros((), dtype=torch.long))
+    graph = trace(module, torch.empty(2, 3))
+    assert {key: graph.node(edge).op for key, edge in graph.updates.items()} == {"seen": "add", "count": "add"}
+    assert [graph.node(edge).op for edge in graph.returned] == ["mul"]
+    assert module.get_buffer("count") == 0
+
+
+def test_a_batch_normalisation_has_its_new_statistics_as_outputs_of_its_own() -> None:
+    graph = trace(nn.BatchNorm2d(3), torch.empty(2, 3, 4, 4), training=True)
+    edges = {key: (graph.node(edge).op, edge.output) for key, edge in graph.updates.items()}
+    assert edges["running_mean"] == ("_native_batch_norm_legit_functional", 3)
+    assert edges["running_var"] == ("_native_batch_norm_legit_functional", 4)
+    assert edges["num_batches_tracked"][0] == "add"
+
+
+def test_two_batches_through_one_normalisation_update_it_twice() -> None:
+    norm = nn.BatchNorm2d(3)
+    network = nn.Sequential(norm, norm)
+    graph = trace(network, torch.empty(2, 3, 4, 4), training=True)
+    mean = graph.node(graph.updates["0.running_mean"])
+    assert graph.node(mean.inputs[-2]).op == "_native_batch_norm_legit_functional"
+
+
+def test_dtypes_are_those_that_are_given() -> None:
+    network = nn.Sequential(nn.Linear(3, 2), nn.BatchNorm1d(2)).double()
+    given = {
+        key: tensor.dtype for key, tensor in nn.Sequential(nn.Linear(3, 2), nn.BatchNorm1d(2)).state_dict().items()
+    }
+    x = torch.empty(4, 3)
+    graph, plain = (
+        trace(network.to(dtype), x, training=True, dtypes=given) for dtype in (torch.float64, torch.float32)
+    )
+    assert {node.name: node.dtype for node in graph.nodes if node.name in given} == given
+    assert graph.nodes == plain.nodes
+    assert network[0].weight.dtype is torch.float32
+    wide = trace(network.double(), x.double(), training=True)
+    assert {node.dtype for node in wide.nodes if node.op == "parameter"} == {torch.float64}, "the check can fail"

@@ -533,3 +533,118 @@ def test_a_buffer_no_state_dict_shows_is_no_obstacle() -> None:
 
     one, other = module(), module()
     other.load_state_dict(map_of(one, other, (2, 3)).apply(one.state_dict()))
+
+
+# Train mode
+
+
+def trained(one: nn.Module, other: nn.Module, *shapes: Shape) -> Matching | None:
+    inputs = [torch.empty(shape, device="meta") for shape in shapes]
+    return match(*(canonical(trace(module, *inputs, training=True)) for module in (one, other)))
+
+
+class Norm(nn.Module):
+    """Normalisation by the batch, with the running statistics kept by hand."""
+
+    def __init__(self, momentum: float = 0.1, *, updates: tuple[str, ...] = ("mean", "var")) -> None:
+        super().__init__()
+        self.momentum, self.updates = momentum, updates
+        self.weight, self.bias = nn.Parameter(torch.ones(3)), nn.Parameter(torch.zeros(3))
+        self.register_buffer("mean", torch.zeros(3))
+        self.register_buffer("var", torch.ones(3))
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        mean, var = (
+            self.get_buffer(name) if name in self.updates else self.get_buffer(name).clone() for name in ("mean", "var")
+        )
+        return F.batch_norm(x, mean, var, self.weight, self.bias, self.training, self.momentum)
+
+
+def test_updates_of_partners_are_partners_too() -> None:
+    network = nn.BatchNorm2d(3)
+    matching = trained(network, Norm(), (4, 3, 5, 5))
+    assert matching is not None
+    assert matching.leaves.keys() == {
+        ("weight", "weight"),
+        ("bias", "bias"),
+        ("running_mean", "mean"),
+        ("running_var", "var"),
+    }
+    graph = canonical(trace(network, torch.empty(4, 3, 5, 5), training=True))
+    assert graph.updates["running_mean"].node in matching.nodes
+    assert graph.updates["running_var"].node in matching.nodes
+
+
+@pytest.mark.parametrize(
+    "other",
+    [
+        pytest.param(lambda: Norm(0.2), id="momentum"),
+        pytest.param(lambda: Norm(updates=()), id="no update"),
+        pytest.param(lambda: Norm(updates=("mean",)), id="one update missing"),
+    ],
+)
+def test_another_update_is_another_program_in_train_mode_only(other: Callable[[], nn.Module]) -> None:
+    assert trained(Norm(), other(), (4, 3, 5, 5)) is None
+    assert trained(other(), Norm(), (4, 3, 5, 5)) is None
+    assert trained(other(), other(), (4, 3, 5, 5)) is not None
+    assert matching_of(Norm(), other(), (4, 3, 5, 5)) is not None
+
+
+def test_what_a_call_changes_in_eval_mode_is_no_part_of_a_matching() -> None:
+    def counting(m: Any, x: torch.Tensor) -> torch.Tensor:
+        y: torch.Tensor = x * m.scale
+        m.seen.add_(1)
+        y = y + m.seen
+        return y
+
+    def still(m: Any, x: torch.Tensor) -> torch.Tensor:
+        y: torch.Tensor = x * m.scale
+        y = y + (m.seen + 1)
+        return y
+
+    def module(forward: Forward) -> nn.Module:
+        program = Program(forward, scale=(3,))
+        program.register_buffer("seen", torch.zeros(3))
+        return program
+
+    assert matching_of(module(counting), module(still), (2, 3)) is not None
+    assert trained(module(counting), module(still), (2, 3)) is None
+    assert trained(module(counting), module(counting), (2, 3)) is not None
+
+
+def frozen(*names: str) -> nn.Module:
+    network = nn.Sequential(nn.Linear(3, 3), nn.Linear(3, 3))
+    for name in names:
+        network.get_parameter(name).requires_grad_(False)
+    return network
+
+
+def test_a_frozen_parameter_is_the_partner_of_a_frozen_one_in_train_mode() -> None:
+    one, other = frozen("0.weight"), frozen("1.weight")
+    for second in (frozen(), other):
+        assert trained(one, second, (2, 3)) is None
+        assert trained(second, one, (2, 3)) is None
+        assert matching_of(one, second, (2, 3)) is not None
+    assert trained(one, frozen("0.weight"), (2, 3)) is not None
+
+
+def test_where_gradients_stop_counts_in_train_mode_only() -> None:
+    whole = Program(lambda m, x: F.linear(F.linear(x, m.a), m.b), a=(3, 3), b=(3, 3))
+    cut = Program(lambda m, x: F.linear(F.linear(x, m.a).detach(), m.b), a=(3, 3), b=(3, 3))
+    assert trained(whole, cut, (2, 3)) is None
+    assert trained(cut, cut, (2, 3)) is not None
+    assert matching_of(whole, cut, (2, 3)) is not None
+
+
+def test_one_mask_read_twice_is_not_two_masks() -> None:
+    def one(_: Any, x: torch.Tensor) -> torch.Tensor:
+        mask = torch.empty_like(x).bernoulli_(0.5).div_(0.5)
+        return x.exp() * mask + x.tanh() * mask
+
+    def two(_: Any, x: torch.Tensor) -> torch.Tensor:
+        return F.dropout(x.exp(), 0.5) + F.dropout(x.tanh(), 0.5)
+
+    assert trained(Program(one), Program(two), (2, 3)) is None
+    assert trained(Program(two), Program(one), (2, 3)) is None
+    assert trained(Program(one), Program(one), (2, 3)) is not None
+    assert trained(Program(two), Program(two), (2, 3)) is not None

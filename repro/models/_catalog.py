@@ -41,6 +41,7 @@ class Variant:
     aliases     other names that mean exactly this network
     references  the implementations it is checked against, as `torchvision:NAME` or `timm:NAME`
     differs     reference -> an input size at which it is another network, and why; equality is claimed elsewhere
+    untrained   reference -> why it is another network in train mode, where no equality is claimed
     """
 
     name: str
@@ -53,6 +54,7 @@ class Variant:
     aliases: tuple[str, ...] = ()
     references: tuple[str, ...] = ()
     differs: Mapping[str, tuple[tuple[int, int, int], str]] = field(default_factory=dict)
+    untrained: Mapping[str, str] = field(default_factory=dict)
 
 
 def variant(
@@ -64,6 +66,7 @@ def variant(
     aliases: tuple[str, ...] = (),
     references: tuple[str, ...] = (),
     differs: Mapping[str, tuple[tuple[int, int, int], str]] | None = None,
+    untrained: Mapping[str, str] | None = None,
 ) -> Callable[[Builder], Builder]:
     """Mark a builder as a catalog entry; see `Variant` for the fields. Every argument must be a literal."""
     return lambda builder: builder

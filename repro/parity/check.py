@@ -50,12 +50,16 @@ def check(pair: Pair) -> Iterator[Result]:
         yield result
 
 
-def made(pair: Pair, name: str) -> Result:
-    """One check, with the place where it fails if it does. Raises ReproError where a network cannot be traced or run."""
+def made(pair: Pair, name: str, placed: bool = True) -> Result:
+    """One check and, if it fails and `placed`, the place where it does.
+
+    Raises ReproError where a network cannot be traced or run.
+    """
     try:
-        return located(pair, FUNCTIONS[name](pair))
+        result = FUNCTIONS[name](pair)
     except BackwardError as error:
-        return located(pair, pair.result(name, Outcome.FAIL, str(error)))
+        result = pair.result(name, Outcome.FAIL, str(error))
+    return located(pair, result) if placed else result
 
 
 def _missing(pair: Pair, name: str, outcomes: dict[str, Outcome]) -> str:

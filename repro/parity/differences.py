@@ -2,60 +2,19 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
 from difflib import SequenceMatcher
 from typing import Any
 
 from repro.canonical import commutes
 from repro.graph import LEAVES, Edge, Graph, Node
 from repro.mapping import classes, leaf
-
-
-@dataclass(frozen=True)
-class Side:
-    """One node of one side, as a reader would look for it; `origin` is its index in the graph as traced."""
-
-    op: str
-    path: str
-    where: str
-    shape: tuple[int, ...]
-    weights: tuple[tuple[int, ...], ...]
-    attributes: tuple[tuple[str, Any], ...]
-    origin: int = -1
-
-    def __str__(self) -> str:
-        line = f" ({self.where})" if self.where else ""
-        return f"{self.path or 'the root module'}{line}"
-
-
-@dataclass(frozen=True)
-class Difference:
-    """One cause of inequality.
-
-    kind    `operation`, `attributes`, `weights`, `constant`, `wiring`, `sharing`, `missing` (only the first has it) or
-            `extra` (only the second has it)
-    detail  what differs, as `name actual here, expected there`
-    places  module paths on each side where the same difference stands, the first one first
-    """
-
-    kind: str
-    detail: str
-    first: Side | None
-    second: Side | None
-    places: tuple[tuple[str, str], ...]
-
-    def __str__(self) -> str:
-        sides = [f"{name} {side}" for name, side in (("here", self.first), ("there", self.second)) if side is not None]
-        more = len(self.places) - 1
-        again = f"; and at {more} more place{'s' if more > 1 else ''}" if more > 0 else ""
-        return "; ".join(filter(None, (self.detail, ", ".join(sides)))) + again
+from repro.parity.causes import Difference, Side, causes, side, weights
 
 
 def differences(first: Graph, second: Graph) -> list[Difference]:
     """Every place where two canonical graphs differ, in dataflow order; empty if and only if none was found."""
-    return _collapse(_account(first, second)[0])
+    return causes(_account(first, second)[0], first, second)
 
 
 def alignment(first: Graph, second: Graph) -> dict[int, int]:
@@ -94,19 +53,45 @@ def _tell(
     partner.update((one, other) for one, other in pairs if one is not None and other is not None)
     found = [difference for one, other in pairs for difference in compare(first, second, one, other, partner)]
     found += _compare_sharing(first, second, partner) + _compare_outputs(first, second, partner)
+    if first.training and second.training:
+        found += _compare_training(first, second, partner)
     return found, partner
 
 
 def _compare_sharing(first: Graph, second: Graph, partner: dict[int, int]) -> list[Difference]:
-    """Parameters that are one on one side and two on the other."""
+    """Parameters that are one on one side and two on the other, told where the first of the two is read."""
     found = []
-    known: dict[str, str] = {}
+    here: dict[str, tuple[str, int, int]] = {}
+    there: dict[str, tuple[str, int, int]] = {}
     for one, other in partner.items():
         for x, y in zip(_leaves(first, one), _leaves(second, other), strict=False):
-            if known.setdefault(">" + x, y) != y or known.setdefault("<" + y, x) != x:
-                here, there = side(first, one), side(second, other)
-                detail = f"{here.op} reads {x} here, {y} there, one of which is read elsewhere too"
-                found.append(Difference("sharing", detail, here, there, ((here.path, there.path),)))
+            known_x, known_y = here.setdefault(x, (y, one, other)), there.setdefault(y, (x, one, other))
+            if known_x[0] != y:
+                detail, (_, i, j) = f"{x} here is {known_x[0]} and {y} there", known_x
+            elif known_y[0] != x:
+                detail, (_, i, j) = f"{y} there is {known_y[0]} and {x} here", known_y
+            else:
+                continue
+            sides = side(first, i), side(second, j)
+            rest = side(first, one), side(second, other)
+            found.append(Difference("sharing", detail, *sides, ((sides[0].path, sides[1].path),), rest))
+    return found
+
+
+def _compare_training(first: Graph, second: Graph, partner: dict[int, int]) -> list[Difference]:
+    """Parameters that only one side trains, and buffers that only one side updates."""
+    found = []
+    for one, other in partner.items():
+        for x, y in zip(_leaf_nodes(first, one), _leaf_nodes(second, other), strict=False):
+            here, there = side(first, one), side(second, other)
+            places = ((here.path, there.path),)
+            if x.attributes != y.attributes:
+                text = "here, and is there" if x.attributes else "there, and is here"
+                found.append(Difference("training", f"{x.name} is not trained {text}", here, there, places))
+            updates = first.updates.get(x.name), second.updates.get(y.name)
+            if (updates[0] is None) != (updates[1] is None):
+                text = "here, and not there" if updates[0] is not None else "there, and not here"
+                found.append(Difference("training", f"{x.name} is updated {text}", here, there, places))
     return found
 
 
@@ -140,7 +125,8 @@ def dataflow(graph: Graph, below: Sequence[int]) -> list[int]:
         depth.append(1 + max((depth[edge.node] for edge in node.inputs), default=0))
     order: list[int] = []
     seen: set[int] = set()
-    stack = [(edge.node, False) for edge in reversed(graph.returned)]
+    ends = [*graph.returned, *(graph.updates.values() if graph.training else ())]
+    stack = [(edge.node, False) for edge in reversed(ends)]
     while stack:
         index, ready = stack.pop()
         if ready:
@@ -180,28 +166,20 @@ def _align(
 
 def _label(graph: Graph, index: int) -> tuple[str, tuple[tuple[int, ...], ...]]:
     node = graph.nodes[index]
-    return node.op, _weights(graph, node)
+    return node.op, weights(graph, node)
 
 
 def _operation(graph: Graph, index: int) -> str:
     return graph.nodes[index].op
 
 
-def _weights(graph: Graph, node: Node) -> tuple[tuple[int, ...], ...]:
-    below = (graph.node(edge) for edge in node.inputs)
-    return tuple(operand.shape for operand in below if leaf(graph, operand) is not None)
+def _leaf_nodes(graph: Graph, index: int) -> list[Node]:
+    found = (leaf(graph, graph.node(edge)) for edge in graph.nodes[index].inputs)
+    return [each[0] for each in found if each is not None]
 
 
 def _leaves(graph: Graph, index: int) -> list[str]:
-    found = (leaf(graph, graph.node(edge)) for edge in graph.nodes[index].inputs)
-    return [each[0].name for each in found if each is not None]
-
-
-def side(graph: Graph, index: int) -> Side:
-    """A node as a side of a report."""
-    node = graph.nodes[index]
-    weights = _weights(graph, node)
-    return Side(node.op.lstrip("_"), node.path, node.where, node.shape, weights, node.attributes, node.origin)
+    return [node.name for node in _leaf_nodes(graph, index)]
 
 
 def compare(
@@ -237,6 +215,12 @@ def compare(
                 "weights", f"{here.op} with weights {_shapes(here)} here, {_shapes(there)} there", here, there, places
             )
         ]
+    types = [
+        (g.nodes[i].dtype, [g.node(e).dtype for e in g.nodes[i].inputs]) for g, i in ((first, one), (second, other))
+    ]
+    if types[0][0] != types[1][0] and types[0][1] == types[1][1]:
+        names = [str(dtype).removeprefix("torch.") for dtype, _ in types]
+        return [Difference("dtype", f"{here.op} in {names[0]} here, in {names[1]} there", here, there, places)]
     constants1, constants2 = _constants(first, one), _constants(second, other)
     if constants1 != constants2:
         detail = (
@@ -292,18 +276,3 @@ def _short(value: Any) -> str:
 
 def _shapes(side: Side) -> str:
     return " and ".join("x".join(map(str, shape)) for shape in side.weights) or "none"
-
-
-def _collapse(found: list[Difference]) -> list[Difference]:
-    """One entry per cause: the same change at several places, or in several blocks of different width."""
-    groups: dict[tuple[str, str], Difference] = {}
-    for difference in found:
-        key = (
-            difference.kind,
-            re.sub(r"\d+", "#", difference.detail) if difference.kind in ("weights", "wiring") else difference.detail,
-        )
-        if key in groups:
-            groups[key] = replace(groups[key], places=groups[key].places + difference.places)
-        else:
-            groups[key] = difference
-    return list(groups.values())

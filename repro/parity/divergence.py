@@ -22,7 +22,8 @@ from repro.evaluate import apply, evaluate
 from repro.graph import LEAVES, Edge, Graph, Node
 from repro.mapping import classes, leaf
 from repro.movement import reshape
-from repro.parity.differences import Side, compare, dataflow, side
+from repro.parity.causes import Side, side
+from repro.parity.differences import compare, dataflow
 
 Phase = Literal["forward", "backward"]
 State = Mapping[str, torch.Tensor]

@@ -97,6 +97,7 @@ def check(
             if rule not in used
         ),
         *(_problem(verdict, drawn) for verdict in verdicts if not verdict.passed),
+        *_copies(drawn, laws),
     ]
     evidence: dict[str, Any] = {
         "initialisation": declared.name,
@@ -165,7 +166,7 @@ def _reference(
     reference: Drawn, laws: Mapping[str, Law], patterns: Mapping[str, str], keys: KeyMap
 ) -> tuple[str, dict[str, Any]]:
     """What to say of the reference, and the evidence of it."""
-    if reference.spec in TORCH_DEFAULTS:
+    if reference.spec.partition("+")[0] in TORCH_DEFAULTS:
         note = f"{reference.spec} is built with init_weights=False here: its values are torch's defaults, not its own"
         return f"; {note}", {"note": note}
     found = departures(reference, laws, patterns, keys)
@@ -211,6 +212,20 @@ def _kind(key: str, drawn: Mapping[str, Sample]) -> str:
     if not layer and len(beside.shape) == 1 and name in ("weight", "bias"):
         return "norm scale" if name == "weight" else "norm shift"
     return layer + (name if name in ("weight", "bias") else "parameter")
+
+
+def _copies(drawn: Mapping[str, Sample], laws: Mapping[str, Law]) -> list[str]:
+    """Parameters that are drawn and hold the very values of another: a layer copied, or a generator seeded again.
+
+    Five floating statistics over all elements are equal for no other reason.
+    """
+    first: dict[Sample, str] = {}
+    problems = []
+    for key, law in laws.items():
+        sample = drawn[key]
+        if law.shape is not None and sample.lowest != sample.highest and first.setdefault(sample, key) != key:
+            problems.append(f"{key} starts with the very values of {first[sample]}, where each is drawn by itself")
+    return problems
 
 
 def _problem(verdict: Verdict, drawn: Mapping[str, Sample]) -> str:

@@ -1,7 +1,7 @@
 """What autograd kept for backward and something wrote over before backward came to it.
 
-Autograd notices a write through the tensor itself and raises, without saying whose value it was; a write through `.data`
-it does not notice at all. Both are found here by keeping a copy beside each value that is kept.
+Autograd notices a write through the tensor itself and raises, without saying whose value it was; a write through
+`.data` it does not notice at all. Both are found here by keeping a copy beside each value that is kept.
 """
 
 from __future__ import annotations

@@ -6,7 +6,6 @@ from dataclasses import replace
 
 import torch
 
-from repro import fill
 from repro.errors import ReproError
 from repro.parity.divergence import Divergence, Phase, first_divergence
 from repro.parity.network import BATCH
@@ -48,8 +47,8 @@ def written_over(pair: Pair) -> tuple[list[str], str] | None:
                 mode = "train" if training else "eval"
                 names = " and ".join(path or "the root module" for path in lost[:3])
                 return lost, (
-                    f"In {mode} mode {side} a value that {names} kept for backward is written over, in place or through "
-                    f".data, before backward comes to it"
+                    f"In {mode} mode {side} a value that {names} kept for backward is written over, in place or "
+                    f"through .data, before backward comes to it"
                 )
     return None
 
@@ -59,5 +58,5 @@ def divergence(pair: Pair, phase: Phase, training: bool, dtype: torch.dtype) -> 
     first, second = pair.graphs(training)
     size = pair.training_size if training else pair.plan.backward[0]
     states = pair.ours.state(dtype), pair.theirs.state(dtype)
-    images = [fill.image(pair.plan.seed, BATCH, size).to(dtype)]
+    images = [pair.plan.images((size, BATCH), dtype)]
     return first_divergence(first, second, pair.partners(training), states, images, phase, dtype, pair.plan.seed)

@@ -151,13 +151,11 @@ class Network:
             with steering:
                 outputs = self._call(images)
             scalar = sum((x * cotangents(i, x)).sum() for i, x in enumerate(outputs) if x.requires_grad)
+            found: Sequence[torch.Tensor | None] = [None] * (1 + len(parameters))
             try:
-                if not isinstance(scalar, torch.Tensor):
-                    raise ReproError(
-                        "no output depends on a parameter or the input in a way that can be differentiated"
-                    )
-                found = torch.autograd.grad(scalar, [images, *parameters.values()], allow_unused=True)
-            except (ReproError, RuntimeError) as error:
+                if isinstance(scalar, torch.Tensor):  # else nothing that is returned has a derivative
+                    found = torch.autograd.grad(scalar, [images, *parameters.values()], allow_unused=True)
+            except RuntimeError as error:
                 raise BackwardError(f"{self.source.spec}: backward failed: {first_line(error)}") from error
         steering.finish()
         return Gradients([x.detach() for x in outputs], found[0], dict(zip(parameters, found[1:], strict=True)))

@@ -36,6 +36,7 @@ class Plan:
     seed      of weights, inputs, cotangents and dropout masks
     state     weights to use on the first side instead of closed-form ones
     expected  weights of the reference's own, which must then be those; without them it gets the first side's, mapped
+    inputs    a batch of the user's own, of the one size there then is, to run on instead of closed-form images
     """
 
     sizes: tuple[Size, ...]
@@ -44,6 +45,14 @@ class Plan:
     seed: int = 0
     state: dict[str, torch.Tensor] | None = None
     expected: dict[str, torch.Tensor] | None = None
+    inputs: torch.Tensor | None = None
+
+    def images(self, case: Case, dtype: torch.dtype) -> torch.Tensor:
+        """The input of a case; of the user's own images the first ones, over again where there are fewer."""
+        size, batch = case
+        if self.inputs is None:
+            return fill.image(self.seed, batch, size).to(dtype)
+        return self.inputs[torch.arange(batch) % len(self.inputs)].to(dtype)
 
 
 class Runs:
@@ -85,7 +94,7 @@ class Runs:
         if dtype not in self._forwards:
             self._install(dtype)
             self._forwards[dtype] = [
-                self.network.outputs(image(self._plan.seed, case, dtype)) for case in self._plan.forwards
+                self.network.outputs(self._plan.images(case, dtype)) for case in self._plan.forwards
             ]
         return self._forwards[dtype]
 
@@ -95,7 +104,7 @@ class Runs:
             self._install(dtype)
             self.network.module.eval()
             steering = self._steering(self._plan.backward[0], False, dtype)
-            images = image(self._plan.seed, self._plan.backward, dtype)
+            images = self._plan.images(self._plan.backward, dtype)
             self._gradients[dtype] = self.network.backward(images, self._cotangent, steering)
             self._keep(steering, False, dtype)
         return self._gradients[dtype]
@@ -113,7 +122,7 @@ class Runs:
         if dtype not in self._trained:
             self._install(dtype, copied=True)
             steering = self._steering(size, True, dtype)
-            images = image(self._plan.seed, (size, self._plan.backward[1]), dtype)
+            images = self._plan.images((size, self._plan.backward[1]), dtype)
             rate = (self._first or self).rate
             self._trained[dtype] = self.network.step(images, self._cotangent, steering, rate)
             self._keep(steering, True, dtype)
@@ -126,7 +135,7 @@ class Runs:
         self.network.module.train(training)
         steering = self._steering(size, training, torch.float64)
         with steering:
-            images = image(self._plan.seed, (size, self._plan.backward[1]), torch.float64)
+            images = self._plan.images((size, self._plan.backward[1]), torch.float64)
             lost = overwritten(self.network.module, images)
         self.network.module.eval()
         self._installed = None
@@ -159,9 +168,10 @@ class Runs:
 class Pair:
     """A subject and one reference, ready to be checked; everything is computed when it is first asked for.
 
-    limit  an input size at which the reference is known to be another network, and why
-    ours   the subject's runs, where it has been checked against another reference before
-    keys   how the keys correspond, where that is known without a proof
+    limit      an input size at which the reference is known to be another network, and why
+    untrained  why it is known to be another network in train mode, "" if it is not
+    ours       the subject's runs, where it has been checked against another reference before
+    keys       how the keys correspond, where that is known without a proof
     """
 
     def __init__(
@@ -170,6 +180,7 @@ class Pair:
         reference: Network,
         plan: Plan,
         limit: tuple[Size, str] | None = None,
+        untrained: str = "",
         ours: Runs | None = None,
         keys: KeyMap | None = None,
     ) -> None:
@@ -177,6 +188,7 @@ class Pair:
         self.reference = reference
         self.plan = plan
         self.limit = limit
+        self.untrained = untrained
         self._ours = ours
         self._keys = keys
 
@@ -269,10 +281,10 @@ class Pair:
         with suppress(TraceError):
             graphs.append(self.subject.graph(self.training_size, True))
         read = [
-            (index, node.origin, key)
+            (index, node.origin, position, key)
             for index, g in enumerate(graphs)
             for key, users in g.readers().items()
-            for node, _ in users
+            for node, position in users
         ]
         return {key: rank for rank, key in enumerate(dict.fromkeys(key for *_, key in sorted(read)))}
 
@@ -293,9 +305,3 @@ class Pair:
 
 def _norm(tensors: Iterable[torch.Tensor]) -> float:
     return math.sqrt(sum(float(torch.linalg.vector_norm(tensor)) ** 2 for tensor in tensors))
-
-
-def image(seed: int, case: Case, dtype: torch.dtype) -> torch.Tensor:
-    """The input of a case."""
-    size, batch = case
-    return fill.image(seed, batch, size).to(dtype)

@@ -4,8 +4,8 @@ Dropout: the masks of two implementations must be the same ones, in whatever ord
 
 Kinks: a gradient jumps where an activation crosses zero or another pixel of a window becomes its largest. An element
 that float64 leaves at +1e-9 may be at -1e-9 in float32, and its whole gradient is there or not: one such element in a
-VGG moved the gradient of its input by 3 % of the spread, ten thousand times the rounding error. So a float32 run takes, at every
-kink, the side that the float64 run took; the elements this moves are those within rounding error of the kink.
+VGG moved the gradient of its input by 3 % of the spread, ten thousand times the rounding error. So a float32 run takes,
+at every kink, the side that the float64 run took; the elements this moves are those within rounding error of the kink.
 """
 
 from __future__ import annotations
@@ -25,8 +25,8 @@ Bounds = Callable[..., tuple[float, ...]]
 # Where elementwise operations have their kinks, from the arguments after the tensor.
 _BREAKS: dict[str, Bounds] = {
     "relu": lambda: (0.0,),
-    "leaky_relu": lambda slope=0.01: (0.0,),
-    "elu": lambda alpha=1.0, scale=1.0, input_scale=1.0: (0.0,),
+    "leaky_relu": lambda *_: (0.0,),
+    "elu": lambda *_: (0.0,),
     "abs": lambda: (0.0,),
     "hardtanh": lambda low=-1.0, high=1.0: (low, high),
     "hardswish": lambda: (-3.0, 3.0),
@@ -46,7 +46,7 @@ UNFOLLOWED = frozenset(
 
 
 class Steering(TorchDispatchMode):  # type: ignore[no-untyped-call]  # torch leaves it untyped
-    """While it is on, the network of `graph` draws closed-form masks, and takes the sides it is told or writes them down.
+    """While it is on, a network draws closed-form masks, and takes the sides it is told or writes them down.
 
     graph    as traced, in the mode and for the input shape of the run
     names    node of `graph` -> the node of the first network's graph that is the same place; None for the first itself
@@ -110,7 +110,10 @@ class Steering(TorchDispatchMode):  # type: ignore[no-untyped-call]  # torch lea
         if self._sides is None:
             self.taken[place] = torch.as_tensor(side)
             return
-        told = self._sides[place].reshape(x.shape).to(x.device)
+        told = self._sides.get(place)
+        if told is None or told.numel() != x.numel():  # the networks differ, and this place has no counterpart
+            return
+        told = told.reshape(x.shape).to(x.device)
         wrong = told != side
         if not bool(wrong.any()):
             return
@@ -132,7 +135,10 @@ class Steering(TorchDispatchMode):  # type: ignore[no-untyped-call]  # torch lea
         if self._sides is None:
             self.taken[place] = indices
             return result
-        told = self._sides[place].reshape(indices.shape).to(indices.device)
+        told = self._sides.get(place)
+        if told is None or told.shape != indices.shape:
+            return result
+        told = told.to(indices.device)
         wrong = told != indices
         if not bool(wrong.any()):
             return result

@@ -6,7 +6,8 @@ from collections.abc import Sequence
 from typing import Any
 
 from repro.mapping import match
-from repro.parity.differences import Difference, differences
+from repro.parity.causes import Difference
+from repro.parity.differences import differences
 from repro.parity.network import BATCH, shape_text
 from repro.parity.pair import Pair
 from repro.references import Size
@@ -54,6 +55,11 @@ def train_structure(pair: Pair) -> Result:
     """The train-mode graphs are isomorphic: the same dropout, gradients stopped alike, the same buffers updated."""
     size = pair.training_size
     shape = shape_text((BATCH, *size))
+    if pair.untrained:
+        if pair.training is None:
+            return pair.result("train.structure", Outcome.SKIP, f"not claimed: {pair.untrained}")
+        told = f"equal for {shape}, where the catalog says it is not: {pair.untrained}"
+        return pair.result("train.structure", Outcome.FAIL, told)
     if pair.training is None:
         return _different(pair, "train.structure", size, True, "")
     outputs = len(pair.subject.graph(size, True).returned)

@@ -9,30 +9,44 @@ from typing import Any
 from repro.result import Outcome, Result, summary
 
 WIDTH = 79
-_ROW = "{:<21} {:<28} {:<7} {:>5} {:>7} {:>6}"
+_NAME = 40  # a reference's name; a longer one has a line of its own
+_ROW = "{:<40} {:<6} {:>4} {:>7} {:>4} {:>4} {:>5} {:<4}"
+_PHASES = ("forward", "backward", "train")
 _SHOWN = 5  # differences printed in full; the rest is counted, and all of them are in the JSON
 
-HEADER = _ROW.format("network", "reference", "struct", "keys", "float64", "float32").rstrip()
+HEADER = _ROW.format("", "proof", "keys", "float64", "forw", "back", "train", "init").rstrip()
 
 LEGEND = """\
-struct   proved: equal in exact arithmetic for every input of the traced shapes
+proof    eval and train mode are proved equal, in exact arithmetic, for every
+         input of the traced shapes and all weights
 keys     state_dict entries mapped by that proof; only batch counters go by name
-float64  largest difference over the spread of the output; 1e-10 is allowed
-float32  our distance from the float64 truth over the reference's; 1/4 to 4 is
-         allowed"""
+float64  largest difference of outputs, gradients and what a training step
+         leaves, over the spread of each; 1e-10 is allowed
+forw, back, train
+         in float32, our distance from the float64 truth over the reference's:
+         of outputs, of gradients, of a training step; 1/4 to 4 is allowed
+init     our initial values are as the paper or file named in the code says"""
 
 
 def row(results: Sequence[Result]) -> str:
-    """One line for all checks of one network against one reference."""
+    """One line, or two, for all checks of one network against one reference."""
     by_check = {result.check: result for result in results}
-    first = results[0]
+    modes = [by_check.get(name) for name in ("structure", "train.structure")]
+    unproved = next((r for r in modes if r is not None and r.outcome is not Outcome.PASS), modes[0])
+    wide = [by_check.get(f"{phase}.float64") for phase in _PHASES]
+    differing = next((r for r in wide if r is None or r.outcome is not Outcome.PASS), None)
+    passed = [r for r in wide if r is not None and r.outcome is Outcome.PASS]
     cells = (
-        _cell(by_check.get("structure"), "proved"),
+        _cell(unproved, "proved"),
         _cell(by_check.get("mapping"), lambda r: str(len(r.evidence["keys"]))),
-        _cell(by_check.get("forward.float64"), lambda r: f"{_worst(r, 'max_actual'):.0e}"),
-        _cell(by_check.get("forward.float32"), lambda r: f"{r.evidence['ratio']:.2f}"),
+        _cell(differing, "") if differing is not None or not passed else f"{max(map(_difference, passed)):.0e}",
+        *(_cell(by_check.get(f"{phase}.float32"), lambda r: f"{r.evidence['ratio']:.2f}") for phase in _PHASES),
+        _cell(by_check.get("initialisation"), "pass"),
     )
-    return _ROW.format(first.subject, first.reference, *cells).rstrip()
+    name = f"  {results[0].reference}"
+    return ("" if len(name) <= _NAME else f"{name}\n") + _ROW.format(
+        name if len(name) <= _NAME else "", *cells
+    ).rstrip()
 
 
 def details(results: Sequence[Result]) -> Iterator[str]:
@@ -47,20 +61,20 @@ def details(results: Sequence[Result]) -> Iterator[str]:
             yield _wrapped(f"at {size} it is another network: {stop['why']}", "  ", "    ")
 
 
-def verdicts(results: Sequence[Result]) -> Iterator[str]:
+def verdicts(results: Sequence[Result], width: int = WIDTH) -> Iterator[str]:
     """Every result of one comparison, a paragraph each."""
     for result in results:
-        yield _wrapped(f"{result.check:<16}{result.outcome.value:<6}{result.message}", "", " " * 22)
-        yield from _further(result)
+        yield _wrapped(f"{result.check:<18}{result.outcome.value:<6}{result.message}", "", " " * 24, width)
+        yield from _further(result, width)
 
 
-def _further(result: Result) -> Iterator[str]:
+def _further(result: Result, width: int = WIDTH) -> Iterator[str]:
     """The differences after the first, which is in the message."""
     found = result.evidence.get("differences", [])
     for difference in found[1:_SHOWN]:
-        yield _wrapped(difference["text"], "    - ", "      ")
+        yield _wrapped(difference["text"], "    - ", "      ", width)
     if len(found) > _SHOWN:
-        yield f"    and {len(found) - _SHOWN} more differences (--format json has them all)"
+        yield f"    and {len(found) - _SHOWN} more differences (the JSON has them all)"
 
 
 def total(results: Sequence[Result]) -> str:
@@ -84,11 +98,12 @@ def _cell(result: Result | None, passed: Any) -> str:
     return passed if isinstance(passed, str) else str(passed(result))
 
 
-def _worst(result: Result, name: str) -> float:
-    return max(float(output[name]) for case in result.evidence["cases"] for output in case["outputs"])
+def _difference(result: Result) -> float:
+    """The largest difference in a result of float64."""
+    return float(result.evidence["ratio"]) * 1e-10
 
 
-def _wrapped(text: str, first: str, rest: str) -> str:
+def _wrapped(text: str, first: str, rest: str, width: int = WIDTH) -> str:
     return textwrap.fill(
-        text, WIDTH, initial_indent=first, subsequent_indent=rest, break_long_words=False, break_on_hyphens=False
+        text, width, initial_indent=first, subsequent_indent=rest, break_long_words=False, break_on_hyphens=False
     )

@@ -30,14 +30,14 @@ class Net(nn.Module):
         super().__init__()
         self.conv = nn.Conv2d(2, 4, 3, padding=1, bias=False)
         self.bn = nn.BatchNorm2d(4)
-        self.fc = nn.Linear(4, 5)
+        self.fc = nn.Linear(64, 5)
 
     def between(self, x: torch.Tensor) -> torch.Tensor:
         return x
 
     def forward(self, x: torch.Tensor) -> Any:
-        x = self.between(self.bn(self.conv(x)).relu())
-        x = self.fc(x.mean((2, 3)))
+        x = self.between(self.bn(self.conv(x))).relu()
+        x = self.fc(F.max_pool2d(x, 2).flatten(1))
         return x
 
 
@@ -46,25 +46,29 @@ class Renamed(nn.Module):
 
     def __init__(self) -> None:
         super().__init__()
-        self.head = nn.Linear(4, 5)
+        self.head = nn.Linear(64, 5)
         self.norm = nn.BatchNorm2d(4)
         self.first = nn.Conv2d(2, 4, 3, padding=1, bias=False)
 
     def forward(self, x: torch.Tensor) -> Any:
         x = F.relu(self.norm(self.first(x)), inplace=True)
-        return self.head(F.adaptive_avg_pool2d(x, 1).flatten(1))
+        return self.head(F.max_pool2d(x, (2, 2), 2).reshape(len(x), -1))
 
 
 def hooked(hook: Hook) -> Build:
-    """`Net` whose gradient goes through `hook`, in eval mode only; a trace has no gradients, so that no graph shows it."""
+    """`Net` whose gradient goes through `hook`, in eval mode only; a trace has no gradients, and shows none of it."""
 
     class Hooked(Net):
         def between(self, x: torch.Tensor) -> torch.Tensor:
             if x.requires_grad and not self.training:
-                x.register_hook(hook)
+                x.register_hook(hook)  # type: ignore[no-untyped-call]
             return x
 
     return Hooked
+
+
+def doubled(_: nn.Module, inputs: Any, __: Any) -> Any:
+    return tuple(2 * gradient for gradient in inputs)
 
 
 def one_element(gradient: torch.Tensor) -> torch.Tensor:
@@ -78,7 +82,7 @@ def test_equal_networks_have_equal_gradients(check: Check) -> None:
     assert results.unpassed == {}
     for name in ("backward.float64", "backward.float32"):
         tensors = results[name].evidence["tensors"]
-        assert list(tensors) == [INPUT, "head.weight", "head.bias", "norm.weight", "norm.bias", "first.weight"]
+        assert tensors.keys() == {INPUT, *(key for key, _ in Renamed().named_parameters())}
         assert all(tensor["passed"] for tensor in tensors.values())
         assert json.loads(json.dumps(results[name].evidence)) == results[name].evidence
     kinks = results["backward.float32"].evidence["kinks"]
@@ -95,7 +99,7 @@ def test_equal_networks_have_equal_gradients(check: Check) -> None:
         lambda g: g * (1 + 1e-7),
         lambda g: g.flip(0),
         lambda g: g.transpose(2, 3),
-        lambda g: torch.zeros_like(g),
+        torch.zeros_like,
         lambda g: g.clamp(-0.003, 0.003),
         one_element,
         lambda g: g.float().double() if g.dtype is torch.float64 else g,
@@ -120,21 +124,20 @@ def test_a_backward_hook_of_a_module_is_run(check: Check) -> None:
     class Hooked(Net):
         def __init__(self) -> None:
             super().__init__()
-            self.bn.register_full_backward_hook(lambda module, inputs, _: tuple(2 * g for g in inputs))
+            self.bn.register_full_backward_hook(doubled)
 
     results = check(Hooked, Net)
     failed = ["backward.float64", "train.float64"]
     assert [name for name, outcome in results.unpassed.items() if outcome == "fail"] == failed
     evidence = results["backward.float64"].evidence["tensors"]
-    assert [key for key, verdict in evidence.items() if not verdict["passed"]] == [INPUT, "conv.weight"]
+    assert [key for key, verdict in evidence.items() if not verdict["passed"]] == ["conv.weight", INPUT]
 
 
-@pytest.mark.xfail(strict=True, reason="Network.install makes new parameters, which have no hooks")
 def test_a_hook_of_a_parameter_is_run(check: Check) -> None:
     class Hooked(Net):
         def __init__(self) -> None:
             super().__init__()
-            self.fc.weight.register_hook(lambda g: 2 * g)
+            self.fc.weight.register_hook(lambda g: 2 * g)  # type: ignore[no-untyped-call]
 
     assert "backward.float64" in check(Hooked, Net).unpassed
 
@@ -216,11 +219,15 @@ def test_a_weight_without_a_gradient_is_missed_on_either_side(check: Check, wron
         assert results.passed[:4] == ["structure", "mapping", "forward.float64", "forward.float32"]
         assert results.unpassed["backward.float64"] == "fail"
         message = results["backward.float64"].message
-        assert message.startswith(f"no gradient reaches 'fc.weight' {here}, and one does {there}")
-        assert results["backward.float64"].evidence["missing"] == [
-            f"no gradient reaches 'fc.weight' {here}, and one does {there}"
-        ]
-    assert check(wrong, wrong).unpassed == {}
+        assert message.startswith(f"no gradient reaches 'fc.weight' {here}")
+        assert f", and one does {there}" in message
+        assert len(results["backward.float64"].evidence["missing"]) == 1
+
+
+def test_a_weight_frozen_on_both_sides_is_no_difference(check: Check) -> None:
+    results = check(Frozen, Frozen)
+    assert results.unpassed == {}
+    assert "fc.weight" not in results["backward.float64"].evidence["tensors"]
 
 
 def test_a_missing_gradient_of_the_input_is_missed(check: Check) -> None:
@@ -251,11 +258,10 @@ def test_a_network_without_a_derivative_is_refused(check: Check) -> None:
         def forward(self, x: torch.Tensor) -> Any:
             return super().forward(x).argmax(1)
 
-    with pytest.raises(ReproError, match="no output depends on a parameter or the input in a way that can be"):
+    with pytest.raises(ReproError, match="there is no gradient to compare"):
         check(Constant, Constant)
 
 
-@pytest.mark.xfail(strict=True, raises=ReproError, reason="the images are a leaf, which no program may write into")
 def test_a_network_that_writes_into_its_input_is_differentiated(check: Check) -> None:
     class InPlace(Net):
         def forward(self, x: torch.Tensor) -> Any:
@@ -289,7 +295,7 @@ def test_a_backward_written_by_hand_is_compared(check: Check) -> None:
 
     class Wrong(Net):
         def between(self, x: torch.Tensor) -> torch.Tensor:
-            x = Twice.apply(x)  # type: ignore[no-untyped-call]
+            x = Twice.apply(x)
             return x
 
     assert check(Wrong, Exponential).unpassed["backward.float64"] == "fail"

@@ -259,7 +259,7 @@ def test_keys_are_followed_and_what_they_leave_out_is_listed() -> None:
     assert result.evidence["reference"]["not_compared"] == ["a.bias"]
 
 
-@pytest.mark.parametrize("spec", ["torchvision:googlenet", "torchvision:inception_v3"])
+@pytest.mark.parametrize("spec", ["torchvision:googlenet", "torchvision:inception_v3", "torchvision:googlenet+x=1"])
 def test_a_reference_built_without_its_own_values_is_said_to_be(spec: str) -> None:
     result = against(lambda net: net.get_submodule("fc").reset_parameters(), spec)  # type: ignore[operator]
     assert result.message.endswith(

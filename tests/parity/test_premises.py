@@ -30,7 +30,7 @@ PROGRAMS = {
     "ReturnsObject": "return self.conv(x), object()",
     "OverRows": "return self.conv(x).softmax(-1) + 1.0",
     "OverColumns": "return self.conv(x).softmax(-2) + 1.0",
-    "Counts": "y = self.conv(x * self.scale); self.scale += 1; return y",
+    "Counts": "y = self.conv(x * self.scale.clone()); self.scale += 1; return y",
     "Scales": "return self.conv(x * self.scale)",
     "ScalesByThree": "return self.conv(x * self.scale)",
     "NegativeZero": "return self.conv(x) / -0.0",
@@ -69,6 +69,11 @@ def checks(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Compare:
     return run
 
 
+def unpassed(results: dict[str, Result]) -> set[str]:
+    """The checks that did not pass, but for `initialisation`, of which nothing is declared here."""
+    return {name for name, result in results.items() if result.outcome is not Outcome.PASS} - {"initialisation"}
+
+
 @pytest.mark.parametrize(
     ("first", "second"),
     [
@@ -88,7 +93,7 @@ def test_these_are_different_and_it_is_said_where(checks: Compare, first: str, s
 
 @pytest.mark.parametrize(("first", "second"), [("Branches", "Doubles"), ("Names", "NamesInOtherOrder")])
 def test_these_are_equal(checks: Compare, first: str, second: str) -> None:
-    assert {result.outcome for result in checks(first, second).values()} == {Outcome.PASS}
+    assert unpassed(checks(first, second)) == set()
 
 
 @pytest.mark.parametrize(("first", "second"), [("Autocast", "Plain"), ("Plain", "Autocast")])
@@ -152,5 +157,9 @@ def test_a_train_mode_that_cannot_be_traced_does_not_spoil_the_comparison(
 
     monkeypatch.setattr(importlib.import_module("aux_of_premises"), "Head", Head)
     results = list(compare("aux_of_premises:Head", "aux_of_premises:Head", [(3, 8, 8)], Stopwatch()))
-    assert {result.outcome for result in results} == {Outcome.PASS}
+    assert unpassed({result.check: result for result in results}) == {
+        "train.structure",
+        "train.float64",
+        "train.float32",
+    }
     assert "left out" in results[1].message

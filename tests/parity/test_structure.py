@@ -10,7 +10,7 @@ from torch import nn
 from torch.nn import functional as F
 
 from repro.parity.pair import Pair, Plan
-from repro.parity.structure import structure
+from repro.parity.structure import structure, train_structure
 from repro.result import Outcome
 
 if TYPE_CHECKING:
@@ -252,7 +252,8 @@ class Trained(nn.Module):
         return x
 
     def join(self, x: torch.Tensor) -> torch.Tensor:
-        return x + self.branch(x).tanh()
+        x = x + self.branch(x).tanh()
+        return x
 
     def drop(self, x: torch.Tensor) -> torch.Tensor:
         return F.dropout(x, self.rate, self.training)
@@ -303,7 +304,8 @@ class OtherMomentum(Trained):
 
 class Detached(Trained):
     def join(self, x: torch.Tensor) -> torch.Tensor:
-        return x + self.branch(x.detach() if self.training else x).tanh()
+        x = x + self.branch(x.detach() if self.training else x).tanh()
+        return x
 
 
 class AuxiliaryFirst(Trained):
@@ -325,6 +327,16 @@ class StatisticsFrozen(Trained):
         assert variance is not None
         if self.training:
             mean, variance = mean.clone(), variance.clone()
+        return F.batch_norm(x, mean, variance, self.bn.weight, self.bn.bias, self.training, self.momentum)
+
+
+class StatisticsSwapped(Trained):
+    """Keeps the mean where eval mode reads the variance, and the variance where it reads the mean."""
+
+    def normed(self, x: torch.Tensor) -> torch.Tensor:
+        mean, variance = self.bn.running_mean, self.bn.running_var
+        if self.training:
+            mean, variance = variance, mean
         return F.batch_norm(x, mean, variance, self.bn.weight, self.bn.bias, self.training, self.momentum)
 
 
@@ -350,6 +362,7 @@ class NormedByTheRunningStatistics(Trained):
         AuxiliaryFirst,
         NoAuxiliary,
         StatisticsFrozen,
+        StatisticsSwapped,
         NormedByTheRunningStatistics,
     ],
 )
@@ -394,3 +407,17 @@ def test_the_difference_in_training_is_named(check: Check) -> None:
     assert "dropout p 0.5 here, 0.25 there" in check(OtherRate, Trained)["train.structure"].message
     assert "moving_average momentum 0.01 here, 0.1 there" in check(OtherMomentum, Trained)["train.structure"].message
     assert "stop" in check(Detached, Trained)["train.structure"].message
+
+
+def test_a_difference_in_training_that_the_catalog_knows_is_no_failure(network: MakeNetwork) -> None:
+    plan = Plan((SIZE,), (), (SIZE, 3))
+    result = train_structure(Pair(network(NoDropout), network(Trained), plan, untrained="it has no dropout"))
+    assert (result.outcome, result.message) == (Outcome.SKIP, "not claimed: it has no dropout")
+
+
+@pytest.mark.control("train.structure")
+def test_a_difference_in_training_that_is_none_fails(network: MakeNetwork) -> None:
+    plan = Plan((SIZE,), (), (SIZE, 3))
+    result = train_structure(Pair(network(Trained), network(ByHand), plan, untrained="it has no dropout"))
+    assert result.outcome is Outcome.FAIL
+    assert result.message == "equal for 3x2x8x8, where the catalog says it is not: it has no dropout"

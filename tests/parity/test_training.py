@@ -64,7 +64,7 @@ def hooked(hook: Hook) -> Build:
     class Hooked(Net):
         def between(self, x: torch.Tensor) -> torch.Tensor:
             if x.requires_grad and self.training:
-                x.register_hook(hook)
+                x.register_hook(hook)  # type: ignore[no-untyped-call]
             return x
 
     return Hooked
@@ -89,7 +89,7 @@ def test_equal_networks_train_alike(check: Check) -> None:
         lambda g: 2 * g,
         lambda g: -g,
         lambda g: g * (1 + 1e-7),
-        lambda g: torch.zeros_like(g),
+        torch.zeros_like,
         lambda g: g.roll(1, 0),
         lambda g: g.float().double() if g.dtype is torch.float64 else g,
         lambda g: g * math.nan,
@@ -137,7 +137,7 @@ class Drifting(Net):
 
     def between(self, x: torch.Tensor) -> torch.Tensor:
         if self.training and x.requires_grad and self.bn.running_mean is not None:
-            self.bn.running_mean *= 1 + 1e-6
+            self.bn.running_mean = self.bn.running_mean * (1 + 1e-6)
         return x
 
 
@@ -185,7 +185,6 @@ def test_parameters_are_moved_so_that_a_gradient_is_felt(check: Check) -> None:
     assert found.evidence["tensors"]["conv.weight"]["max_actual"] > 1e-8
 
 
-@pytest.mark.xfail(strict=True, reason="train mode's random draws other than dropout are not given")
 def test_a_network_that_draws_what_cannot_be_given_is_no_false_alarm(check: Check) -> None:
     class Noisy(Net):
         def between(self, x: torch.Tensor) -> torch.Tensor:
