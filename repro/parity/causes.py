@@ -95,10 +95,8 @@ def _moved(found: list[Difference], first: Graph, second: Graph) -> list[Differe
         here, there = one.first or found[j].first, one.second or found[j].second
         if here is not None and there is not None:
             passed = _passed(here.node, there.node, first, second)
-            rest = () if passed is None else (side(first, passed),)
-            detail = (
-                f"{here.op} in another place" if passed is None else f"{here.op} and {rest[0].op} in the other order"
-            )
+            rest = [] if passed is None else [side(first, passed)]
+            detail = f"{here.op} and {rest[0].op} in the other order" if rest else f"{here.op} in another place"
             told.append(Difference("moved", detail, here, there, ((here.path, there.path),), tuple(rest)))
     return told
 
