@@ -231,7 +231,8 @@ def dropout_by_hand(b: Builder, n: Node) -> Edge | None:
     for x, other in (n.inputs, n.inputs[::-1]) if len(n.inputs) == 2 else ():
         noise = b[other]
         drawn = b[noise.inputs[0]] if noise.op == "div" and len(noise.inputs) == 1 else noise
-        if drawn.op == "bernoulli" and noise.get("other") == drawn.get("p") and b[x].shape == n.shape:
+        scaled = drawn.get("p") is not None and noise.get("other") == drawn.get("p") and not noise.get("rounding_mode")
+        if drawn.op == "bernoulli" and scaled and b[x].shape == n.shape:
             return b.emit(drawn, "dropout", (x,), n.shape, p=round(1 - drawn.get("p"), 12), noise=drawn.shape)
     return None
 

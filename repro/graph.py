@@ -236,6 +236,7 @@ class _Recorder(TorchDispatchMode):  # type: ignore[no-untyped-call]  # torch le
         self.paths: list[str] = [""]
         self._failed: tuple[BaseException | None, str] = (None, "")  # an exception, and the module that raised it
         self._edges: dict[int, Edge] = {}
+        self._updated: dict[int, str] = {}  # of buffers that a call changes: what they were read as at first
         self._values: dict[int, torch.Tensor] = {}  # the data of tensors that depend on no input
         self._alive: list[Any] = []  # an id means something only while its tensor lives
 
@@ -318,7 +319,7 @@ class _Recorder(TorchDispatchMode):  # type: ignore[no-untyped-call]  # torch le
         result = (torch.empty_like(x), *(x.new_empty(channels) for _ in range(4)))
         self._write(func, name_of(func), args, {}, result)
         for buffer, output in ((args[3], result[3]), (args[4], result[4])):
-            name = self.nodes[self.edge(buffer).node].name
+            name = self._updated.setdefault(id(buffer), self.nodes[self.edge(buffer).node].name)
             if name:
                 self.updates[name] = self.edge(output)
             self._edges[id(buffer)] = self._edges[id(output)]
@@ -509,7 +510,7 @@ class _AsOnCpu(TorchFunctionMode):
             return torch.tensor(args[1], dtype=kwargs.get("dtype", args[0].dtype), device="cpu")
         if func in (torch.tensor, torch.as_tensor, torch.asarray) and not isinstance(args[0], torch.Tensor):
             kwargs["device"] = "cpu"
-        if func is _DATA:
+        if func == _DATA:
             return args[0].detach()
         result = func(*args, **kwargs)
         return result if torch.is_grad_enabled() else _detached(result, (args, kwargs))

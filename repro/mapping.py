@@ -89,7 +89,7 @@ class Matching:
     choices: int
 
 
-def match(first: Graph, second: Graph) -> Matching | None:
+def match(first: Graph, second: Graph, partners: Iterable[tuple[str, str]] = ()) -> Matching | None:
     """The isomorphism of two canonical graphs that pairs their outputs in order, or None if there is none.
 
     In train mode what the two leave behind counts as well: a buffer that one of them updates is the partner of one that
@@ -100,7 +100,8 @@ def match(first: Graph, second: Graph) -> Matching | None:
     if len(ends[0]) != len(ends[1]) or names[0] != names[1] or first.literals != second.literals:
         return None
     search = _Search(first, second)
-    state = _State({}, {}, {}, {}, [])
+    known = {f">{one}": other for one, other in partners} | {f"<{other}": one for one, other in partners}
+    state = _State({}, {}, {}, known, [])
     return search.solve(state, list(zip(*ends, strict=True)))
 
 
@@ -228,7 +229,7 @@ class _Search:
             state.forward[one.node], state.backward[other.node] = other.node, one.node
             if leaf(self.first, x) is not None:
                 continue
-            if _does(x) != _does(y):
+            if _does(x) != _does(y) or (x.op == "dropout" and not self._pair_draws(state, x, y)):
                 return False
             if commutes(x):
                 ways = self._ways(state, x, y)
@@ -268,6 +269,14 @@ class _Search:
             and state.forward.get(one.node, other.node) == other.node
             and state.backward.get(other.node, one.node) == one.node
             for one, other in zip(ones, others, strict=True)
+        )
+
+    def _pair_draws(self, state: _State, x: Node, y: Node) -> bool:
+        """A mask that is read twice on one side is read twice on the other."""
+        one, other = str(x.origin), str(y.origin)
+        return (
+            state.partners.setdefault(f">draw {one}", other) == other
+            and state.partners.setdefault(f"<draw {other}", one) == one
         )
 
     def _pair_leaves(self, state: _State, x: Node, y: Node) -> bool:

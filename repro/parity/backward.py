@@ -72,9 +72,9 @@ def _theirs(pair: Pair, dtype: torch.dtype) -> Gradients:
 def _entries(pair: Pair) -> list[Entry]:
     """The parameters of the key map, in the order in which backward comes to them."""
     read = pair.reading_order()
-    trained = {key for key, _ in pair.subject.module.named_parameters()}
+    trained, theirs = (dict(n.module.named_parameters()) for n in (pair.subject, pair.reference))
     return sorted(
-        (entry for entry in pair.keys.entries if entry.source in trained),
+        (entry for entry in pair.keys.entries if entry.source in trained or entry.target in theirs),
         key=lambda entry: -read.get(entry.source, len(read)),
     )
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 
+from repro.graph import TraceError, is_random, name_of
 from repro.parity.backward import backward32, backward64
 from repro.parity.forward import forward32, forward64
 from repro.parity.initialisation import initial
@@ -11,7 +12,7 @@ from repro.parity.keys import mapping
 from repro.parity.locate import located
 from repro.parity.network import BackwardError
 from repro.parity.pair import Pair
-from repro.parity.steering import UNFOLLOWED
+from repro.parity.steering import DRAWS, UNFOLLOWED
 from repro.parity.structure import structure, train_structure
 from repro.parity.training import train32, train64
 from repro.parity.values import values
@@ -68,13 +69,22 @@ def _missing(pair: Pair, name: str, outcomes: dict[str, Outcome]) -> str:
         return ""
     if not pair.equal:
         return "needs equal structure, which it has not"
-    if name in ("train.float64", "train.float32") and pair.training is None:
-        return "needs equal structure in train mode, which it has not"
+    if name.startswith("train."):
+        try:
+            training = pair.training
+        except TraceError as error:
+            return f"train mode cannot be traced: {error}"
+        if name != "train.structure" and training is None:
+            return "needs equal structure in train mode, which it has not"
+        drawn = {name_of(func).removesuffix("_") for func, *_ in pair.graphs(True)[0].calls.values() if is_random(func)}
+        if name != "train.structure" and drawn - DRAWS:
+            return f"draws {', '.join(sorted(drawn - DRAWS))} in training, of which no two runs are alike"
     phase, _, precision = name.partition(".")
     if precision == "float32" and outcomes[f"{phase}.float64"] is not Outcome.PASS:
         return f"needs {phase}.float64 to agree, which it does not"
     if name in ("backward.float32", "train.float32"):
-        kinks = UNFOLLOWED & {node.op for node in pair.subject.graph(pair.plan.backward[0]).nodes}
+        graph = pair.graphs(training=phase == "train")[0]
+        kinks = UNFOLLOWED & {node.op for node in graph.nodes}
         if kinks:
             return f"a float32 run cannot be kept on the same side of the kinks of {', '.join(sorted(kinks))}"
     if name == "initialisation" and pair.declared is None:

@@ -40,5 +40,10 @@ def overwritten(module: nn.Module, images: torch.Tensor) -> list[str]:
     finally:
         for handle in handles:
             handle.remove()
-    changed = (path for path, x, copy, version in kept if x._version != version or not torch.equal(x.detach(), copy))
+    changed = [path for path, x, copy, version in kept if x._version != version or not _same(x.detach(), copy)]
+    kept.clear()  # autograd's graph holds on to `keep`, and what `keep` holds holds on to the graph
     return list(dict.fromkeys(changed))
+
+
+def _same(one: torch.Tensor, other: torch.Tensor) -> bool:
+    return torch.equal(one.nan_to_num(), other.nan_to_num()) and torch.equal(one.isnan(), other.isnan())

@@ -33,7 +33,8 @@ def located(pair: Pair, result: Result) -> Result:
     except ReproError as error:
         return replace(result, message=f"{result.message}; the place could not be found: {error}")
     if found is None:
-        return replace(result, message=result.message + UNSEEN)
+        is_buffer = result.evidence.get("tensor") in dict(pair.reference.module.named_buffers())
+        return result if is_buffer else replace(result, message=result.message + UNSEEN)
     evidence = {**result.evidence, "divergence": found.evidence()}
     return replace(result, message=f"{result.message}. {found}", evidence=evidence)
 

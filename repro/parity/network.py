@@ -130,7 +130,10 @@ class Network:
         full = self.module.state_dict()  # filled in and not made anew: modules read their version from its metadata
         for key, tensor in full.items():
             full[key] = state[key] if key in state else torch.zeros(tensor.shape)
+        hooks = {key: p._backward_hooks for key, p in self.module.named_parameters() if p._backward_hooks}
         self.module.load_state_dict(full, strict=True, assign=True)
+        for key, found in hooks.items():
+            self.module.get_parameter(key)._backward_hooks = found
         floating = next((tensor.dtype for tensor in state.values() if tensor.is_floating_point()), torch.float32)
         self.module.to(floating)  # buffers that no state_dict holds follow the rest
         left = [name for name, tensor in _tensors(self.module).items() if tensor.device.type == "meta"]
@@ -149,7 +152,7 @@ class Network:
         parameters = {key: p for key, p in self.module.named_parameters() if p.requires_grad}
         with torch.enable_grad(), self.stopwatch.running():
             with steering:
-                outputs = self._call(images)
+                outputs = self._call(images.clone())  # a program may write into its input, and not into a leaf
             scalar = sum((x * cotangents(i, x)).sum() for i, x in enumerate(outputs) if x.requires_grad)
             found: Sequence[torch.Tensor | None] = [None] * (1 + len(parameters))
             try:

@@ -149,8 +149,7 @@ class Runs:
 
     def _steering(self, size: Size, training: bool, dtype: torch.dtype) -> Steering:
         names = self._names[training] if self._names is not None else None
-        leader = self._first or self
-        sides = leader._sides.get(training) if dtype is torch.float32 else None
+        sides = self._sides.get(training) if dtype is torch.float32 else None
         return Steering(self.network.graph(size, training), self._plan.seed, names, sides)
 
     def _keep(self, steering: Steering, training: bool, dtype: torch.dtype) -> None:
@@ -222,7 +221,11 @@ class Pair:
     def training(self) -> Matching | None:
         """The isomorphism in train mode. Raises TraceError where one cannot be traced."""
         size = self.training_size
-        return match(self.subject.canonical(size, True), self.reference.canonical(size, True))
+        return match(
+            self.subject.canonical(size, True),
+            self.reference.canonical(size, True),
+            list(self.matchings[0].leaves) if self.matchings else (),
+        )
 
     @cached_property
     def keys(self) -> KeyMap:

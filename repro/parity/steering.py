@@ -36,12 +36,13 @@ _BREAKS: dict[str, Bounds] = {
     "clamp_max": lambda high: (high,),
 }
 _POOLS = frozenset({"max_pool2d_with_indices", "adaptive_max_pool2d"})
-_DRAWS = frozenset({"bernoulli", "native_dropout"})
+DRAWS = frozenset({"bernoulli", "native_dropout"})
 
 # Kinks that are not followed: nothing is claimed about float32 gradients of a network that has one.
 UNFOLLOWED = frozenset(
-    "maximum minimum amax amin max min where prelu median sort topk fmax fmin max_pool1d max_pool3d_with_indices"
-    " fractional_max_pool2d celu selu threshold hardshrink softshrink rrelu rrelu_with_noise".split()
+    "maximum minimum amax amin max min where gt ge lt le sign _prelu_kernel median kthvalue cummax cummin sort topk"
+    " fmax fmin adaptive_max_pool3d max_pool3d_with_indices fractional_max_pool2d celu selu threshold hardshrink"
+    " softshrink rrelu rrelu_with_noise".split()
 )
 
 
@@ -49,8 +50,9 @@ class Steering(TorchDispatchMode):  # type: ignore[no-untyped-call]  # torch lea
     """While it is on, a network draws closed-form masks, and takes the sides it is told or writes them down.
 
     graph    as traced, in the mode and for the input shape of the run
-    names    node of `graph` -> the node of the first network's graph that is the same place; None for the first itself
-    sides    of a run of the first network: what to follow; None to write down instead, in `taken`
+    names    node of `graph` -> the node of the first network's graph that is the same place, whose masks it then draws;
+             None for the first itself
+    sides    of its own run in float64: what to follow; None to write down instead, in `taken`
     """
 
     def __init__(
@@ -61,23 +63,26 @@ class Steering(TorchDispatchMode):  # type: ignore[no-untyped-call]  # torch lea
         sides: Mapping[int, torch.Tensor] | None = None,
     ) -> None:
         super().__init__()  # type: ignore[no-untyped-call]
-        places = [i for i, node in enumerate(graph.nodes) if node.op in _BREAKS or node.op in _POOLS | _DRAWS]
+        places = [i for i, node in enumerate(graph.nodes) if node.op in _BREAKS or node.op in _POOLS | DRAWS]
         self._places = iter([(i, graph.nodes[i]) for i in places])
         self._names = names
         self._seed = seed
         self._sides = sides
         self.taken: dict[int, torch.Tensor] = {}
+        self._kept: tuple[int, Any] = (0, None)
         self.moved = 0  # elements put on the other side of a kink
         self.furthest = 0.0  # and the largest distance one was moved, in units of its tensor's spread
 
     def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
         name = name_of(func).removesuffix("_")
         kwargs = kwargs or {}
-        if name in _DRAWS:
+        if name in DRAWS:
             return self._draw(func, name, args, kwargs)
         if name in _BREAKS and args[0].is_floating_point():
             self._elementwise(self._place(name, args[0]), args[0], _BREAKS[name](*args[1:], **kwargs))
         result = func(*args, **kwargs)
+        if name == "clone":  # what autograd makes of the operand of an in-place operation, to keep
+            self._kept = args[0].data_ptr(), result
         return self._windows(self._place(name, result[0]), args[0], result) if name in _POOLS else result
 
     def finish(self) -> None:
@@ -86,16 +91,17 @@ class Steering(TorchDispatchMode):  # type: ignore[no-untyped-call]  # torch lea
         if rest is not None:
             raise ReproError(f"the run did not come past {rest[1].op} of module {rest[1].path!r}, where the trace did")
 
-    def _place(self, name: str, tensor: torch.Tensor) -> int | None:
-        """The node of the first network that this call is; None for a place that only this network has."""
+    def _place(self, name: str, tensor: torch.Tensor) -> int:
+        """The node of the graph that this call is."""
         index, node = next(self._places, (-1, None))
         if node is None or node.op != name or node.shape[1:] != tuple(tensor.shape)[1:]:
             expected = f"{node.op} of shape {node.shape} in module {node.path!r}" if node is not None else "no more"
             raise ReproError(f"the run is at {name} of shape {tuple(tensor.shape)}, where the trace has {expected}")
-        return index if self._names is None else self._names.get(index)
+        return index
 
     def _draw(self, func: Any, name: str, args: Any, kwargs: Any) -> Any:
-        place = self._place(name, args[0])
+        here = self._place(name, args[0])
+        place = here if self._names is None else self._names.get(here)
         share = 1 - args[1] if name == "native_dropout" else args[1] if len(args) > 1 else kwargs.get("p", 0.5)
         drawn = fill.uniform(f"{self._seed}/draw/{place}", (args[0].numel(),)).reshape(args[0].shape) < share
         mask = drawn.to(args[0].device, args[0].dtype)
@@ -103,17 +109,12 @@ class Steering(TorchDispatchMode):  # type: ignore[no-untyped-call]  # torch lea
             return args[0] * mask / share, mask.bool()
         return args[0].copy_(mask) if name_of(func).endswith("_") else mask
 
-    def _elementwise(self, place: int | None, x: torch.Tensor, breaks: tuple[float, ...]) -> None:
-        if place is None:
-            return
+    def _elementwise(self, place: int, x: torch.Tensor, breaks: tuple[float, ...]) -> None:
         side = sum((x > bound).to(torch.uint8) for bound in breaks)
         if self._sides is None:
             self.taken[place] = torch.as_tensor(side)
             return
-        told = self._sides.get(place)
-        if told is None or told.numel() != x.numel():  # the networks differ, and this place has no counterpart
-            return
-        told = told.reshape(x.shape).to(x.device)
+        told = self._sides[place].to(x.device)
         wrong = told != side
         if not bool(wrong.any()):
             return
@@ -122,23 +123,23 @@ class Steering(TorchDispatchMode):  # type: ignore[no-untyped-call]  # torch lea
         low, high = bounds[told[wrong].long()], bounds[told[wrong].long() + 1]
         just_above = torch.nextafter(low, torch.full_like(low, torch.inf))
         just_above[low == 0] = torch.finfo(x.dtype).tiny  # a subnormal number may be flushed to zero
-        new = torch.maximum(torch.minimum(values[wrong], high), just_above)
+        just_below = torch.nextafter(high, torch.full_like(high, -torch.inf))
+        just_below[high == 0] = -torch.finfo(x.dtype).tiny
+        new = torch.maximum(torch.minimum(values[wrong], just_below), just_above)
         spread = float(values.std()) or 1.0
         self.moved += int(wrong.sum())
         self.furthest = max(self.furthest, float((new - values[wrong]).abs().max()) / spread)
         values[wrong] = new
+        source, copy = self._kept
+        if source == x.data_ptr() and copy.shape == x.shape:
+            copy.data[wrong] = new
 
-    def _windows(self, place: int | None, x: torch.Tensor, result: Any) -> Any:
-        if place is None:
-            return result
+    def _windows(self, place: int, x: torch.Tensor, result: Any) -> Any:
         values, indices = result
         if self._sides is None:
             self.taken[place] = indices
             return result
-        told = self._sides.get(place)
-        if told is None or told.shape != indices.shape:
-            return result
-        told = told.to(indices.device)
+        told = self._sides[place].to(indices.device)
         wrong = told != indices
         if not bool(wrong.any()):
             return result

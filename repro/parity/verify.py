@@ -100,7 +100,7 @@ def input_size(first: Source, second: Source) -> Size:
     sizes = {source.input_size for source in known}
     if len(sizes) > 1:
         made = ", ".join(f"{source.spec} for {shape_text(source.input_size or ())}" for source in known)
-        raise ReproError(f"the two were made for different inputs ({made}); say which with --input-size")
+        raise ReproError(f"the two were made for different inputs ({made}); say which input size")
     return sizes.pop() or (3, 224, 224) if sizes else (3, 224, 224)
 
 
