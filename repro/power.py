@@ -42,7 +42,7 @@ BATCH = 2  # images of a trial
 # In networks with fewer parameters than this every check in whose domain a fault is has to catch it, and each is asked
 # where it is. In larger ones what eval mode shows is left to the checks of eval mode, and only the first check that
 # catches a fault is asked, which is what a user reads first: finding a place costs several runs.
-SMALL = 10**7
+SMALL = 10**6
 
 # From as many parameters on, a network has a share of the kinds and of the correct runs only; which, goes by its name.
 LARGE, KINDS_SHARE, RUNS_SHARE = 4 * 10**7, 4, 4
@@ -243,7 +243,11 @@ class Bench:
                 continue
             asked = self.small or not message
             placed = asked and (self.small or name == "forward.float64")
-            result = self._start_of(pair) if name == "initialisation" else made(pair, name, placed)
+            try:
+                result = self._start_of(pair) if name == "initialisation" else made(pair, name, placed)
+            except ReproError as error:  # a check that cannot be made has not seen the fault
+                result = pair.result(name, Outcome.ERROR, str(error))
+                message = message or f"{name} could not be made: {error}"
             caught = result.outcome is Outcome.FAIL
             message = message or (result.message if caught else "")
             points = asked and caught and self._points(fault, pair, result)

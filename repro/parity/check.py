@@ -59,7 +59,7 @@ def made(pair: Pair, name: str, placed: bool = True) -> Result:
     try:
         result = FUNCTIONS[name](pair)
     except BackwardError as error:
-        result = pair.result(name, Outcome.FAIL, str(error))
+        return located(pair, pair.result(name, Outcome.FAIL, str(error)))
     return located(pair, result) if placed else result
 
 

@@ -10,11 +10,14 @@ from repro import budget
 from repro.parity.network import shape_text
 from repro.parity.numbers import judged
 from repro.parity.pair import Pair
-from repro.result import Result
+from repro.result import Outcome, Result
 
 
 def forward64(pair: Pair) -> Result:
     """In float64 the outputs agree to 1e-10 of their spread."""
+    counts = [len(runs.forwards(torch.float64)[0]) for runs in (pair.ours, pair.theirs)]
+    if counts[0] != counts[1]:
+        return pair.result("forward.float64", Outcome.FAIL, f"{counts[0]} outputs here, {counts[1]} there")
     rows = [
         [budget.agree(actual, expected) for actual, expected in zip(ours, theirs, strict=True)]
         for ours, theirs in zip(pair.ours.forwards(torch.float64), pair.theirs.forwards(torch.float64), strict=True)

@@ -28,7 +28,7 @@ def overwritten(module: nn.Module, images: torch.Tensor) -> list[str]:
     def keep(tensor: torch.Tensor) -> torch.Tensor:
         if not tensor.is_leaf:  # parameters and inputs are not written into between forward and backward
             kept.append((running[-1], tensor, tensor.detach().clone(), tensor._version))
-        return tensor
+        return tensor.detach()  # there is no backward to come; the tensor itself would hold on to the graph
 
     handles = [
         module_hooks.register_module_forward_pre_hook(enter),

@@ -59,7 +59,7 @@ class Runs:
     """What one network does with given weights; each run is made once and kept.
 
     names  node of its traced graph, by mode -> the same place of the first network's; None for the first itself
-    first  the runs of the first network, whose sides of the kinks are taken; None for the first itself
+    first  the runs of the first network, whose learning rate and widened weights are taken; None for the first itself
     """
 
     def __init__(

@@ -8,11 +8,15 @@ from repro import budget
 from repro.budget import Verdict
 from repro.parity.numbers import judged
 from repro.parity.pair import Pair
-from repro.result import Result
+from repro.result import Outcome, Result
 
 
 def train64(pair: Pair) -> Result:
     """In float64, with the same dropout masks, what is returned and what is left behind agree to 1e-10."""
+    size = pair.training_size
+    counts = [len(runs.trained(torch.float64, size).outputs) for runs in (pair.ours, pair.theirs)]
+    if counts[0] != counts[1]:
+        return pair.result("train.float64", Outcome.FAIL, f"{counts[0]} outputs here, {counts[1]} there")
     verdicts = {name: budget.agree(actual, truth) for name, actual, truth in _together(pair, torch.float64)}
     return judged(pair, "train.float64", verdicts, "value", _evidence(pair, verdicts))
 
