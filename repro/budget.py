@@ -9,8 +9,9 @@ The same rule serves every dtype and device, because the yardstick changes with 
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+from statistics import median
 from typing import Any
 
 import torch
@@ -18,6 +19,9 @@ import torch
 # Two correct programs that add in another order differ by rounding alone: over the catalog, with mkldnn off, in
 # channels_last, on one thread and image by image, the worst ratio of two distances was 2.09 (docs/design.md).
 FACTOR = 4.0
+
+# The same of gradients and of what a training step leaves, which are longer sums: the worst of them was 4.19.
+GRADIENT_FACTOR = 8.0
 
 # float64 carries 53 bits; a network of 150 layers keeps more than 33 of them (1e-10) on every network of the catalog.
 FLOAT64_LIMIT = 1e-10
@@ -73,6 +77,33 @@ def judge(actual: torch.Tensor, reference: torch.Tensor, truth: torch.Tensor, fa
 
     verdict = _judge(actual, reference, truth, rule, factor)
     return verdict if verdict.passed or not _vanishes(truth, reference) or not _vanishes(truth, actual) else _ZERO
+
+
+def pooled(verdicts: Mapping[str, Verdict], factor: float = GRADIENT_FACTOR) -> dict[str, Verdict]:
+    """The verdicts of `judge` on the tensors of one run, none held to less than the error that is usual in that run.
+
+    The gradient of a bias is one long sum, and correct kernels that add it up in another order differ twelvefold in how
+    near they come. Beside the errors of all other gradients, in units of each one's spread, such luck is no yardstick.
+    """
+    errors = ("max_actual", "max_reference", "rms_actual", "rms_reference")
+    measured = [v for v in verdicts.values() if not v.problem and (v.max_actual or v.max_reference)]
+    if not measured:
+        return dict(verdicts)
+    usual = {name: median(getattr(verdict, name) for verdict in measured) for name in errors}
+
+    def over(verdict: Verdict, own: str, other: str) -> float:
+        pairs = [(f"{which}_{own}", f"{which}_{other}") for which in ("max", "rms")]
+        allowances = [(getattr(verdict, a), max(getattr(verdict, b), usual[b])) for a, b in pairs]
+        return max((error / allowance if allowance else math.inf) if error else 0.0 for error, allowance in allowances)
+
+    found = {}
+    for name, verdict in verdicts.items():
+        if not verdict.problem:
+            ratio = min(verdict.ratio, over(verdict, "actual", "reference"))
+            inverse = min(verdict.inverse, over(verdict, "reference", "actual"))
+            verdict = replace(verdict, passed=max(ratio, inverse) <= factor, ratio=ratio, inverse=inverse)
+        found[name] = verdict
+    return found
 
 
 def agree(actual: torch.Tensor, truth: torch.Tensor, float32: torch.Tensor | None = None) -> Verdict:

@@ -10,6 +10,7 @@ from __future__ import annotations
 import copy
 import gc
 import os
+import shutil
 import tempfile
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
@@ -306,14 +307,38 @@ class Bench:
     def correct_runs(self) -> Iterator[Rerun]:
         """The network in every other way it may be computed."""
         for how in self._share(_WAYS, RUNS_SHARE):
-            yield self._rerun(how, *_WAYS[how](self))
+            pair, around = _WAYS[how](self)
+            yield self._rerun(how, pair, around, check)
+        yield self._rerun("image by image, forward", self._split(), nullcontext(), _forwards)
+        if self.small and shutil.which("c++"):  # compiling takes a minute for a network of some size
+            pair = self.pair()
+            for training in (False, True):
+                pair.graphs(training)  # of the program, before what runs is no longer the program
+            module = pair.reference.module
+            module.forward = torch.compile(module.forward)
+            yield self._rerun("torch.compile, forward", pair, nullcontext(), _forwards)
 
-    def _rerun(self, how: str, pair: Pair, around: AbstractContextManager[Any]) -> Rerun:
+    def _split(self) -> Pair:
+        """A batch given to the network one image after the other."""
+        pair = self.pair()
+        for training in (False, True):
+            pair.graphs(training)  # of the program, before what runs is no longer the program
+        whole = pair.reference.module.forward
+        pair.reference.module.forward = lambda images: torch.cat([whole(image) for image in images.split(1)])
+        return pair
+
+    def _rerun(
+        self, how: str, pair: Pair, around: AbstractContextManager[Any], checks: Callable[[Pair], Iterable[Result]]
+    ) -> Rerun:
+        for dtype in (torch.float64, torch.float32):  # ours in the ordinary way, before anything is changed
+            pair.ours.forwards(dtype)
+            pair.ours.gradients(dtype)
+            pair.ours.trained(dtype, pair.training_size)
         alarms: dict[str, str] = {}
         count = 0
         try:
             with around:
-                for result in check(pair):
+                for result in checks(pair):
                     count += result.outcome is not Outcome.SKIP
                     if result.outcome in (Outcome.FAIL, Outcome.ERROR):
                         alarms[result.check] = result.message
@@ -331,6 +356,12 @@ class Bench:
         )
         network = Network(self.healthy.source, copy.deepcopy(self.pristine), Stopwatch(), self.healthy.fixed)
         return Pair(self.healthy, network, plan, ours=self.runs if batch == BATCH else None)
+
+
+def _forwards(pair: Pair) -> Iterator[Result]:
+    """The checks that can be made of a module that has been compiled: its kinks and masks are out of reach."""
+    for name in ("forward.float64", "forward.float32"):
+        yield made(pair, name)
 
 
 def _node(fault: Fault, pair: Pair) -> Node | None:

@@ -47,6 +47,7 @@ def backward32(pair: Pair) -> Result:
         if (wide := truth[key]) is not None
     }
     followed = {"ours": pair.ours.steered["eval"], "theirs": pair.theirs.steered["eval"]}
+    verdicts = budget.pooled(verdicts)
     return judged(pair, "backward.float32", verdicts, "gradient", {**_evidence(verdicts), "kinks": followed})
 
 

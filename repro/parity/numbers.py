@@ -28,7 +28,9 @@ def judged(pair: Pair, check: str, verdicts: Verdicts, what: str, evidence: dict
     failed = [key for key, verdict in verdicts.items() if not verdict.passed]
     name = failed[0] if failed else max(verdicts, key=lambda key: max(verdicts[key].ratio, verdicts[key].inverse))
     verdict = verdicts[name]
-    message = verdict.problem or (_in_float64(verdict) if check.endswith("float64") else _in_float32(verdict))
+    message = verdict.problem or (
+        _in_float64(verdict) if check.endswith("float64") else _in_float32(verdict, _factor(check))
+    )
     if failed and not verdict.problem:
         message += (
             f"; worst at index {list(verdict.index)}: actual {verdict.actual:.9g}, "
@@ -42,16 +44,20 @@ def judged(pair: Pair, check: str, verdicts: Verdicts, what: str, evidence: dict
     return pair.result(check, outcome, message, {"ratio": ratio, "tensor": name, "failed": failed, **evidence})
 
 
+def _factor(check: str) -> float:
+    return budget.FACTOR if check.startswith("forward") else budget.GRADIENT_FACTOR
+
+
 def _in_float64(worst: Verdict) -> str:
     return f"largest difference {worst.max_actual:.1e} of the spread, {budget.FLOAT64_LIMIT:.0e} allowed"
 
 
-def _in_float32(worst: Verdict) -> str:
+def _in_float32(worst: Verdict, factor: float) -> str:
     told = (
         f"{worst.ratio:.2f} times the reference's own distance from float64 "
-        f"({worst.max_reference:.1e} of the spread), {budget.FACTOR:g} allowed"
+        f"({worst.max_reference:.1e} of the spread), {factor:g} allowed"
     )
-    if worst.inverse > budget.FACTOR:
+    if worst.inverse > factor:
         told += f" either way, and the reference is {worst.inverse:.3g} times as far as we are"
     return told
 

@@ -27,6 +27,7 @@ def train32(pair: Pair) -> Result:
     verdicts = {
         name: budget.judge(actual, expected, truths[name]) for name, actual, expected in _together(pair, torch.float32)
     }
+    verdicts = budget.pooled(verdicts)
     followed = {"ours": pair.ours.steered["train"], "theirs": pair.theirs.steered["train"]}
     return judged(pair, "train.float32", verdicts, "value", {**_evidence(pair, verdicts), "kinks": followed})
 

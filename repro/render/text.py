@@ -9,8 +9,8 @@ from typing import Any
 from repro.result import Outcome, Result, summary
 
 WIDTH = 79
-_NAME = 40  # a reference's name; a longer one has a line of its own
-_ROW = "{:<40} {:<6} {:>4} {:>7} {:>4} {:>4} {:>5} {:<4}"
+_NAME = 38  # a reference's name; a longer one has a line of its own
+_ROW = "{:<38} {:<6} {:>4} {:>7} {:>4} {:>4} {:>5} {:<4}"
 _PHASES = ("forward", "backward", "train")
 _SHOWN = 5  # differences printed in full; the rest is counted, and all of them are in the JSON
 
@@ -24,7 +24,8 @@ float64  largest difference of outputs, gradients and what a training step
          leaves, over the spread of each; 1e-10 is allowed
 forw, back, train
          in float32, our distance from the float64 truth over the reference's:
-         of outputs, of gradients, of a training step; 1/4 to 4 is allowed
+         of outputs (1/4 to 4 is allowed), of gradients and of what a training
+         step leaves (1/8 to 8)
 init     our initial values are as the paper or file named in the code says"""
 
 

@@ -98,7 +98,6 @@ FAULTS = [
         {"pool": lambda x: F.max_pool2d(x, 2, 1)}, "attributes", "max_pool2d stride 2 here, 1 there", "", id="pooling"
     ),
     pytest.param({"repeats": 0}, "missing", "relu here, nothing there", "", id="missing relu"),
-    pytest.param({"repeats": 2}, "extra", "nothing here, relu there", "", id="doubled relu"),
     pytest.param({"extra": True}, "extra", "nothing here, convolution there", "extra", id="extra layer"),
     pytest.param({"source": "norm"}, "wiring", "convolution reads relu here, stem.1 there", "right.0", id="source"),
     pytest.param(
