@@ -298,7 +298,7 @@ def _compare(options: argparse.Namespace) -> int:
     else:
         from repro.render import text as rendering
 
-        print(f"{options.first} against {options.second}")
+        print(f"{options.first} (here) against {options.second} (there)")
         print(*rendering.verdicts(results), sep="\n")
     return exit_code(results)
 

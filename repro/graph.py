@@ -38,7 +38,8 @@ _DATA_DEPENDENT = frozenset(
     {"_local_scalar_dense", "is_nonzero", "nonzero", "masked_select", "equal", "unique", "_unique2"}
 )
 
-_INTERNAL = (f"{Path(torch.__file__).parent}{os.sep}", __file__)
+_OURS = Path(__file__).parent
+_INTERNAL = (f"{Path(torch.__file__).parent}{os.sep}", __file__, f"{_OURS / 'parity'}{os.sep}")
 
 
 class TraceError(ReproError):

@@ -89,8 +89,10 @@ class Matching:
     choices: int
 
 
-def match(first: Graph, second: Graph, partners: Iterable[tuple[str, str]] = ()) -> Matching | None:
+def match(first: Graph, second: Graph, *, partners: Iterable[tuple[str, str]] = ()) -> Matching | None:
     """The isomorphism of two canonical graphs that pairs their outputs in order, or None if there is none.
+
+    partners: names of leaves, each with that of the leaf that must be its partner.
 
     In train mode what the two leave behind counts as well: a buffer that one of them updates is the partner of one that
     the other updates likewise.
@@ -249,7 +251,7 @@ class _Search:
             return []
         here, there = self.first.updates, self.second.updates
         pairs: list[tuple[Edge, Edge]] = []
-        for one, other in state.leaves:
+        for one, other in ((name[1:], other) for name, other in state.partners.items() if name[0] == ">"):
             if (one in here) != (other in there):
                 return None
             if one in here and state.forward.get(here[one].node) != there[other].node:
@@ -285,6 +287,8 @@ class _Search:
             return here is there
         (one, before), (other, after) = here, there
         if (x.shape, x.dtype, one.attributes) != (y.shape, y.dtype, other.attributes):
+            return False
+        if self.first.training and self.second.training and one.op != other.op:  # one is trained and the other is not
             return False
         if state.partners.setdefault(">" + one.name, other.name) != other.name:
             return False

@@ -12,6 +12,7 @@ import gc
 import os
 import shutil
 import tempfile
+import warnings
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from contextlib import AbstractContextManager, contextmanager, nullcontext
@@ -31,6 +32,7 @@ from repro.faults import Fault, faults, kinds, places
 from repro.graph import Graph, Node
 from repro.mapping import Entry, KeyMap
 from repro.parity import initialisation
+from repro.parity.causes import Difference, Side
 from repro.parity.check import CHECKS, check, made
 from repro.parity.differences import differences
 from repro.parity.network import Network, Stopwatch
@@ -91,12 +93,16 @@ class Trial:
 
 @dataclass(frozen=True)
 class Rerun:
-    """One correct run: the same network computed in another way, and the checks that call it different all the same."""
+    """One correct run: the same network computed in another way, and the checks that call it different all the same.
+
+    differs  whether any bit of what was computed is another, so that there was something to excuse
+    """
 
     network: str
     how: str
     checks: int
     alarms: dict[str, str] = field(default_factory=dict)
+    differs: bool = False
 
 
 @dataclass(frozen=True)
@@ -140,6 +146,7 @@ class Study:
             "caught": sum(trial.caught for trial in planted),
             "located": sum(trial.located for trial in planted),
             "correct_runs": len(self.reruns),
+            "correct_runs_that_differ": sum(rerun.differs for rerun in self.reruns),
             "false_alarms": len(self.false_alarms),
             "kinds": [self._kind(kind) for kind in kinds() if any(trial.kind == kind for trial in self.trials)],
             "survivors": [vars(trial) for trial in self.survivors],
@@ -297,12 +304,10 @@ class Bench:
             if fault.key and at["key"] == fault.key:
                 return True
             node = _node(fault, pair)
-            return any(
-                side["module"] == fault.path and (node is None or bool(fault.path) or side["line"] == node.where)
-                for side in (at["subject"], at["reference"])
-            )
+            there = [side for side in (at["subject"], at["reference"]) if side["module"] == fault.path]
+            return any(_is_layer(pair, fault.path) or (node and side["line"] == node.where) for side in there)
         tensor = str(result.evidence.get("tensor", ""))
-        return bool(fault.key) and tensor.rpartition(".")[0] == fault.path
+        return bool(fault.key) and (tensor == fault.key or ("." in tensor and tensor.rpartition(".")[0] == fault.path))
 
     def correct_runs(self) -> Iterator[Rerun]:
         """The network in every other way it may be computed."""
@@ -344,7 +349,9 @@ class Bench:
                         alarms[result.check] = result.message
         except ReproError as error:
             alarms["error"] = str(error)
-        return Rerun(self.variant.name, how, count, alarms)
+        ours, theirs = pair.ours.made, pair.theirs.made
+        differs = any(ours[kind] != theirs[kind] for kind in ours.keys() & theirs.keys())
+        return Rerun(self.variant.name, how, count, alarms, differs)
 
     def pair(self, state: dict[str, torch.Tensor] | None = None, batch: int = BATCH) -> Pair:
         """The healthy network against another copy of it."""
@@ -379,16 +386,28 @@ def _points_at_operation(fault: Fault, pair: Pair, training: bool) -> bool:
     if found is None:
         return False
     sides = [side for side in (found.first, found.second, *found.rest) if side is not None]
-    own = [side for side in (found.first if fault.side == "expected" else found.second, *found.rest) if side]
+    own = [side for side in (found.first if fault.side == "expected" else found.second, *_rest(found, fault)) if side]
     if node is not None and fault.training == training and any(side.origin == node.origin for side in own):
         return True
     if node is not None and any((side.path, side.where) == (node.path, node.where) for side in own):
         return True
     if any(side.op == "movement" for side in sides) and fault.op in VIEWS:
         return any(side.path == fault.path for side in sides)  # a chain of views is one operation
-    module = dict(pair.subject.module.named_modules()).get(fault.path)
-    is_layer = module is not None and not any(True for _ in module.children())
-    return is_layer and any(side.path == fault.path for side in sides)
+    return _is_layer(pair, fault.path) and any(side.path == fault.path for side in sides)
+
+
+def _rest(found: Difference, fault: Fault) -> tuple[Side, ...]:
+    """Those of a difference's further operations that stand in the network the fault's operation stands in."""
+    if found.kind == "sharing":
+        return found.rest[:1] if fault.side == "expected" else found.rest[1:]
+    return found.rest if (found.kind == "extra") == (fault.side == "actual") else ()
+
+
+def _is_layer(pair: Pair, path: str) -> bool:
+    """Whether a module has none inside it and runs once, so that its path is as good as an operation."""
+    module = dict(pair.subject.module.named_modules()).get(path)
+    runs = [occurrence for place, _, occurrence in places(pair.subject.graph(pair.plan.backward[0])) if place == path]
+    return module is not None and not any(True for _ in module.children()) and not any(runs)
 
 
 def _comparable(pair: Pair) -> bool:
@@ -413,6 +432,14 @@ def _threads(count: int) -> Iterator[None]:
         torch.set_num_threads(before)
 
 
+@contextmanager
+def _without_mkldnn() -> Iterator[None]:
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # it warns of another setting when it puts all of them back
+        with torch.backends.mkldnn.flags(enabled=False):
+            yield
+
+
 def _through_a_file(bench: Bench) -> dict[str, torch.Tensor]:
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "weights.safetensors"
@@ -431,7 +458,7 @@ def _channels_last(bench: Bench) -> dict[str, torch.Tensor]:
 Way = Callable[[Bench], tuple[Pair, AbstractContextManager[Any]]]
 
 _WAYS: dict[str, Way] = {
-    "mkldnn off": lambda b: (b.pair(), torch.backends.mkldnn.flags(enabled=False)),
+    "mkldnn off": lambda b: (b.pair(), _without_mkldnn()),
     "weights in channels_last": lambda b: (b.pair(_channels_last(b)), nullcontext()),
     "one thread": lambda b: (b.pair(), _threads(1)),
     "two threads": lambda b: (b.pair(), _threads(2)),

@@ -31,7 +31,7 @@ FLOORS = {
     "references": ["repro.references"],
     "parity": ["repro.parity", "repro.parity.*"],
     "audit": ["repro.audit", "repro.audit.*"],
-    "checkers": ["repro.conformance", "repro.golden", "repro.faults", "repro.faults.*"],
+    "checkers": ["repro.conformance", "repro.golden", "repro.faults", "repro.faults.*", "repro.power"],
     "render": ["repro.render", "repro.render.*"],
     "library": ["repro.api"],
     "faces": ["repro.cli", "repro.pytest_plugin"],

@@ -291,8 +291,11 @@ def test_v1_of_a_network_without_bottlenecks_is_refused(name: str, with_values: 
         source.module(with_values)
 
 
-def test_our_networks_and_timms_have_no_amendments() -> None:
-    assert "timm has no network called" in error("timm:resnet50+v1")
+def test_an_amendment_of_timm_is_an_argument() -> None:
+    assert "the amendment 'v1' cannot be read; expected KEY=VALUE" in error("timm:resnet50+v1")
+    assert "cannot be read" in error("timm:resnet50+drop_rate=open('x')")
+    head = resolve("timm:resnet18+drop_rate=0.25+num_classes=7").module(with_values=False)
+    assert (head.drop_rate, head.num_classes) == (0.25, 7)
 
 
 def test_a_name_with_the_tag_of_its_weights_is_answered_with_the_name_without() -> None:

@@ -20,7 +20,7 @@ def backward64(pair: Pair) -> Result:
     """In float64 every gradient agrees to 1e-10 of its spread, and what has none here has none there."""
     ours, theirs = _both(pair, torch.float64)
     missing = [
-        f"no gradient reaches {key!r} {side}{_frozen(pair, key, side)}, and one does {other}"
+        f"no gradient reaches {_named(pair, key, side)!r} {side}{_frozen(pair, key, side)}, and one does {other}"
         for key in theirs
         for side, other, mine, its in (("here", "there", ours, theirs), ("there", "here", theirs, ours))
         if mine[key] is None and its[key] is not None
@@ -73,18 +73,23 @@ def _theirs(pair: Pair, dtype: torch.dtype) -> Gradients:
 def _entries(pair: Pair) -> list[Entry]:
     """The parameters of the key map, in the order in which backward comes to them."""
     read = pair.reading_order()
-    trained, theirs = (dict(n.module.named_parameters()) for n in (pair.subject, pair.reference))
+    trained, theirs = (dict(n.module.named_parameters(remove_duplicate=False)) for n in (pair.subject, pair.reference))
     return sorted(
         (entry for entry in pair.keys.entries if entry.source in trained or entry.target in theirs),
         key=lambda entry: -read.get(entry.source, len(read)),
     )
 
 
+def _named(pair: Pair, key: str, side: str) -> str:
+    """The reference's key, or what ours is called."""
+    source = next((entry.source for entry in pair.keys.entries if entry.target == key), key)
+    return source if side == "here" else key
+
+
 def _frozen(pair: Pair, key: str, side: str) -> str:
     """Why no gradient does, if that is how the parameter was made."""
-    source = next((entry.source for entry in pair.keys.entries if entry.target == key), "")
-    module, name = (pair.subject.module, source) if side == "here" else (pair.reference.module, key)
-    parameter = dict(module.named_parameters(remove_duplicate=False)).get(name)
+    module = pair.subject.module if side == "here" else pair.reference.module
+    parameter = dict(module.named_parameters(remove_duplicate=False)).get(_named(pair, key, side))
     return " (its requires_grad is off)" if parameter is not None and not parameter.requires_grad else ""
 
 

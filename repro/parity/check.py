@@ -38,7 +38,7 @@ CHECKS = tuple(FUNCTIONS)
 def check(pair: Pair) -> Iterator[Result]:
     """The results of `CHECKS`, in that order; `values` only where both sides bring weights of their own.
 
-    A check of numbers that fails says where the two first part. Raises ReproError where a network cannot be traced or
+    The first check that fails says where the two part. Raises ReproError where a network cannot be traced or
     run.
     """
     outcomes: dict[str, Outcome] = {}
@@ -46,7 +46,8 @@ def check(pair: Pair) -> Iterator[Result]:
         if name == "values" and pair.plan.expected is None:
             continue
         missing = _missing(pair, name, outcomes)
-        result = pair.result(name, Outcome.SKIP, missing) if missing else made(pair, name)
+        first = Outcome.FAIL not in outcomes.values()  # what fails after it most often fails for the same reason
+        result = pair.result(name, Outcome.SKIP, missing) if missing else made(pair, name, first)
         outcomes[name] = result.outcome
         yield result
 
@@ -68,20 +69,20 @@ def _missing(pair: Pair, name: str, outcomes: dict[str, Outcome]) -> str:
     if name == "structure":
         return ""
     if not pair.equal:
-        return "needs equal structure, which it has not"
+        return "not made: the structures differ"
     if name.startswith("train."):
         try:
             training = pair.training
         except TraceError as error:
             return f"train mode cannot be traced: {error}"
         if name != "train.structure" and training is None:
-            return "needs equal structure in train mode, which it has not"
+            return "not made: the structures of train mode differ"
         drawn = {name_of(func).removesuffix("_") for func, *_ in pair.graphs(True)[0].calls.values() if is_random(func)}
         if name != "train.structure" and drawn - DRAWS:
             return f"draws {', '.join(sorted(drawn - DRAWS))} in training, of which no two runs are alike"
     phase, _, precision = name.partition(".")
     if precision == "float32" and outcomes[f"{phase}.float64"] is not Outcome.PASS:
-        return f"needs {phase}.float64 to agree, which it does not"
+        return f"not made: {phase}.float64 does not agree"
     if name in ("backward.float32", "train.float32"):
         graph = pair.graphs(training=phase == "train")[0]
         kinks = UNFOLLOWED & {node.op for node in graph.nodes}

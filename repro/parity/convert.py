@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import copy
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -203,6 +204,6 @@ def _carried(
 
 def _traced(name: str, module: nn.Module, images: tuple[torch.Tensor, ...], training: bool = False) -> Graph:
     try:
-        return trace(module, *images, training=training)
+        return trace(copy.deepcopy(module), *images, training=training)  # a trace may leave something in a cache
     except TraceError as error:
         raise TraceError(f"{name}: {error}") from error.__cause__

@@ -85,8 +85,9 @@ def _compare_training(first: Graph, second: Graph, partner: dict[int, int]) -> l
         for x, y in zip(_leaf_nodes(first, one), _leaf_nodes(second, other), strict=False):
             here, there = side(first, one), side(second, other)
             places = ((here.path, there.path),)
-            if x.attributes != y.attributes:
-                text = "here, and is there" if x.attributes else "there, and is here"
+            trained = [leaf.op == "parameter" and leaf.get("requires_grad", True) for leaf in (x, y)]
+            if trained[0] != trained[1]:
+                text = "there, and is here" if trained[0] else "here, and is there"
                 found.append(Difference("training", f"{x.name} is not trained {text}", here, there, places))
             updates = first.updates.get(x.name), second.updates.get(y.name)
             if (updates[0] is None) != (updates[1] is None):

@@ -36,7 +36,7 @@ def overwritten(module: nn.Module, images: torch.Tensor) -> list[str]:
     ]
     try:
         with torch.enable_grad(), torch.autograd.graph.saved_tensors_hooks(keep, lambda tensor: tensor):
-            module(images.clone().requires_grad_())
+            module(images.clone().requires_grad_().clone())  # a program may write into its input, and not into a leaf
     finally:
         for handle in handles:
             handle.remove()

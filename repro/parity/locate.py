@@ -15,8 +15,8 @@ from repro.result import Outcome, Result
 _PHASES: dict[str, Phase] = {"forward": "forward", "backward": "backward", "train": "backward"}
 
 UNSEEN = (
-    "; evaluated operation by operation the two agree, so that it comes from what a graph does not show: a hook, "
-    "a backward of its own, a value written over after it was kept, or a kernel"
+    "; evaluated operation by operation the two agree, so that it may come from what a graph does not show: a hook, "
+    "a backward of its own, a kernel"
 )
 
 
@@ -26,10 +26,12 @@ def located(pair: Pair, result: Result) -> Result:
     told = result.outcome is not Outcome.FAIL or "missing" in result.evidence
     if told or phase not in _PHASES or not precision.startswith("float"):
         return result
-    if phase != "forward" and (lost := written_over(pair)):
-        return replace(result, message=f"{result.message}. {lost[1]}", evidence={**result.evidence, "lost": lost[0]})
+    training = phase == "train"
     try:
-        found = divergence(pair, _PHASES[phase], phase == "train", getattr(torch, precision))
+        if phase != "forward" and (lost := written_over(pair, training)):
+            evidence = {**result.evidence, "lost": lost[0]}
+            return replace(result, message=f"{result.message}. {lost[1]}", evidence=evidence)
+        found = divergence(pair, _PHASES[phase], training, getattr(torch, precision))
     except ReproError as error:
         return replace(result, message=f"{result.message}; the place could not be found: {error}")
     if found is None:
@@ -39,18 +41,16 @@ def located(pair: Pair, result: Result) -> Result:
     return replace(result, message=f"{result.message}. {found}", evidence=evidence)
 
 
-def written_over(pair: Pair) -> tuple[list[str], str] | None:
+def written_over(pair: Pair, training: bool) -> tuple[list[str], str] | None:
     """The modules whose kept values are written over before backward, and that in words; None if there are none."""
     for side, runs in (("here", pair.ours), ("there", pair.theirs)):
-        for training in (False, True):
-            lost = runs.overwritten(training, pair.training_size if training else pair.plan.backward[0])
-            if lost:
-                mode = "train" if training else "eval"
-                names = " and ".join(path or "the root module" for path in lost[:3])
-                return lost, (
-                    f"In {mode} mode {side} a value that {names} kept for backward is written over, in place or "
-                    f"through .data, before backward comes to it"
-                )
+        lost = runs.overwritten(training, pair.training_size if training else pair.plan.backward[0])
+        if lost:
+            names = " and ".join(path or "the root module" for path in lost[:3])
+            return lost, (
+                f"A value that {names} kept {side} for backward is written over, in place or through .data, before "
+                f"backward comes to it"
+            )
     return None
 
 

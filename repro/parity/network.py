@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -75,11 +76,17 @@ class Network:
     stopwatch: Stopwatch
     fixed: dict[str, torch.Tensor] = field(default_factory=dict)  # buffers whose values are part of the network
     _dtypes: dict[str, torch.dtype] = field(init=False)  # as built, whatever is installed later
+    _program: nn.Module = field(init=False)
+    _tied: dict[str, str] = field(init=False)  # further keys of a shared parameter -> its first one
     _graphs: dict[tuple[Size, bool, int], Graph] = field(default_factory=dict)
     _canonical: dict[tuple[Size, bool], Graph] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         self._dtypes = {key: tensor.dtype for key, tensor in _tensors(self.module).items()}
+        self._program = copy.deepcopy(self.module)  # what a trace leaves in it, as in a cache, is not to be run
+        names = dict(self.module.named_parameters(remove_duplicate=False))
+        first = {id(p): key for key, p in reversed(names.items())}
+        self._tied = {key: first[id(p)] for key, p in names.items() if first[id(p)] != key}
 
     @classmethod
     def of(cls, source: Source, size: Size, stopwatch: Stopwatch) -> Network:
@@ -105,7 +112,7 @@ class Network:
         if key not in self._graphs:
             try:
                 images = torch.empty(batch, *size, device="meta")
-                self._graphs[key] = trace(self.module, images, training=training, dtypes=self._dtypes)
+                self._graphs[key] = trace(self._program, images, training=training, dtypes=self._dtypes)
             except TraceError as error:
                 raise TraceError(f"{self.source.spec}: {error}") from error.__cause__
         return self._graphs[key]
@@ -129,9 +136,13 @@ class Network:
         """Give the module these tensors, shared and not copied. Keys left out are read by no output and become zero."""
         full = self.module.state_dict()  # filled in and not made anew: modules read their version from its metadata
         for key, tensor in full.items():
-            full[key] = state[key] if key in state else torch.zeros(tensor.shape)
+            if isinstance(tensor, torch.Tensor):  # a module may keep other things there
+                full[key] = state[key] if key in state else torch.zeros(tensor.shape)
         hooks = {key: p._backward_hooks for key, p in self.module.named_parameters() if p._backward_hooks}
         self.module.load_state_dict(full, strict=True, assign=True)
+        for key, first in self._tied.items():
+            owner, _, name = key.rpartition(".")
+            setattr(self.module.get_submodule(owner), name, self.module.get_parameter(first))
         for key, found in hooks.items():
             self.module.get_parameter(key)._backward_hooks = found
         floating = next((tensor.dtype for tensor in state.values() if tensor.is_floating_point()), torch.float32)
@@ -149,7 +160,8 @@ class Network:
     def backward(self, images: torch.Tensor, cotangents: Cotangents, steering: Steering) -> Gradients:
         """Run it forward and backward in the mode it was put in; the scalar is the sum of outputs times cotangents."""
         images = images.clone().requires_grad_()
-        parameters = {key: p for key, p in self.module.named_parameters() if p.requires_grad}
+        named = {key: p for key, p in self.module.named_parameters(remove_duplicate=False) if p.requires_grad}
+        parameters = {key: p for key, p in named.items() if key not in self._tied}
         with torch.enable_grad(), self.stopwatch.running():
             with steering:
                 outputs = self._call(images.clone())  # a program may write into its input, and not into a leaf
@@ -161,7 +173,10 @@ class Network:
             except RuntimeError as error:
                 raise BackwardError(f"{self.source.spec}: backward failed: {first_line(error)}") from error
         steering.finish()
-        return Gradients([x.detach() for x in outputs], found[0], dict(zip(parameters, found[1:], strict=True)))
+        gradients = dict(zip(parameters, found[1:], strict=True))
+        return Gradients(
+            [x.detach() for x in outputs], found[0], {key: gradients[self._tied.get(key, key)] for key in named}
+        )
 
     def step(self, images: torch.Tensor, cotangents: Cotangents, steering: Steering, rate: float) -> Trained:
         """Run one step of SGD in train mode; the tensors installed before are the module's to change."""
@@ -169,9 +184,10 @@ class Network:
         gradients = self.backward(images, cotangents, steering)
         with self.stopwatch.running():
             parameters = dict(self.module.named_parameters())
-            for key, gradient in gradients.parameters.items():
-                parameters[key].grad = gradient
-            torch.optim.SGD(parameters.values(), rate, MOMENTUM, weight_decay=WEIGHT_DECAY).step()
+            for key, parameter in parameters.items():
+                parameter.grad = gradients.parameters.get(key)
+            if parameters:
+                torch.optim.SGD(parameters.values(), rate, MOMENTUM, weight_decay=WEIGHT_DECAY).step()
         self.module.zero_grad(set_to_none=True)
         self.module.eval()
         return Trained(gradients.outputs, {key: x.detach() for key, x in self.module.state_dict().items()})

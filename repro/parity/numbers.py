@@ -24,7 +24,10 @@ def judged(pair: Pair, check: str, verdicts: Verdicts, what: str, evidence: dict
     if not verdicts:
         raise ReproError(f"there is no {what} to compare")
     if pair.plan.expected is not None:
-        verdicts = {key: verdict for key, verdict in verdicts.items() if not _idle(verdict, check)} or verdicts
+        verdicts = {key: verdict for key, verdict in verdicts.items() if not _idle(verdict, check)}
+        if not verdicts:
+            told = f"every {what} is one constant on both sides, from which nothing can be learned"
+            return pair.result(check, Outcome.SKIP, told, evidence)
     failed = [key for key, verdict in verdicts.items() if not verdict.passed]
     name = failed[0] if failed else max(verdicts, key=lambda key: max(verdicts[key].ratio, verdicts[key].inverse))
     verdict = verdicts[name]

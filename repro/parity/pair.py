@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections import Counter
 from collections.abc import Iterable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
@@ -12,7 +13,7 @@ from typing import Any
 import torch
 
 from repro import fill, models
-from repro.graph import Graph, TraceError
+from repro.graph import Graph, TraceError, digest
 from repro.mapping import KeyMap, Matching, key_map, match
 from repro.parity.differences import alignment
 from repro.parity.kept import overwritten
@@ -129,6 +130,18 @@ class Runs:
             self._installed = None
         return self._trained[dtype]
 
+    @property
+    def made(self) -> dict[str, list[str]]:
+        """Kind of run -> digests of what those that were made in float32 gave."""
+        found: dict[str, list[torch.Tensor]] = {}
+        if torch.float32 in self._forwards:
+            found["forward"] = [x for outputs in self._forwards[torch.float32] for x in outputs]
+        if torch.float32 in self._gradients:
+            found["backward"] = [x for x in self._gradients[torch.float32].parameters.values() if x is not None]
+        if torch.float32 in self._trained:
+            found["train"] = list(self._trained[torch.float32].state.values())
+        return {kind: [digest(x) for x in tensors] for kind, tensors in found.items()}
+
     def overwritten(self, training: bool, size: Size) -> list[str]:
         """The modules that keep a value for backward which is written over; see `kept.overwritten`."""
         self._install(torch.float64, copied=training)
@@ -196,11 +209,22 @@ class Pair:
         """The isomorphisms at each size of the plan, as far as there are any."""
         found: list[Matching] = []
         for size in self.plan.sizes:
-            matching = match(self.subject.canonical(size), self.reference.canonical(size))
+            graphs = self.subject.canonical(size), self.reference.canonical(size)
+            matching = match(*graphs, partners=self._alike) or match(*graphs)
             if matching is None:
                 break
             found.append(matching)
         return found
+
+    @cached_property
+    def _alike(self) -> list[tuple[str, str]]:
+        """Keys that hold equal values, and no others do: they tell which of two equal branches is which."""
+        if self.plan.state is None or self.plan.expected is None:
+            return []
+        held = [Counter(digest(x) for x in state.values()) for state in (self.plan.state, self.plan.expected)]
+        theirs = {digest(x): key for key, x in self.plan.expected.items()}
+        ours = ((key, digest(x)) for key, x in self.plan.state.items())
+        return [(key, theirs[mark]) for key, mark in ours if held[0][mark] == held[1][mark] == 1]
 
     @property
     def equal(self) -> bool:
@@ -224,7 +248,7 @@ class Pair:
         return match(
             self.subject.canonical(size, True),
             self.reference.canonical(size, True),
-            list(self.matchings[0].leaves) if self.matchings else (),
+            partners=list(self.matchings[0].leaves) if self.matchings else (),
         )
 
     @cached_property

@@ -79,7 +79,9 @@ class Steering(TorchDispatchMode):  # type: ignore[no-untyped-call]  # torch lea
         if name in DRAWS:
             return self._draw(func, name, args, kwargs)
         if name in _BREAKS and args[0].is_floating_point():
-            self._elementwise(self._place(name, args[0]), args[0], _BREAKS[name](*args[1:], **kwargs))
+            place = self._place(name, args[0])
+            if not any(isinstance(x, torch.Tensor) for x in (*args[1:], *kwargs.values())):  # numbers, not clamp.Tensor
+                self._elementwise(place, args[0], _BREAKS[name](*args[1:], **kwargs))
         result = func(*args, **kwargs)
         if name == "clone":  # what autograd makes of the operand of an in-place operation, to keep
             self._kept = args[0].data_ptr(), result

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 WIDTH = 79
-_ROW = "{:<31} {:>4} {:>4} {:>4} " + " {:>4}" * 7
+_ROW = "{:<28} {:>4} {:>4} {:>4} " + " {:>4}" * 7
 _COLUMNS = {
     "structure": "stru",
     "values": "vals",
@@ -24,7 +24,8 @@ made, seen, at   faults planted; caught by any check; located at the very
                  operation or key by the first check that caught it
 stru to init     caught by structure, values, forward.float64,
                  backward.float64, train.structure, train.float64 and
-                 initialisation; - where no difference exists in principle"""
+                 initialisation; 0 where it was shown some and saw none,
+                 - where there was nothing for it to see"""
 
 
 def matrix(power: Mapping[str, Any]) -> Iterator[str]:
@@ -46,14 +47,15 @@ def matrix(power: Mapping[str, Any]) -> Iterator[str]:
         f"nothing:\n"
         f"{power['caught']} caught, {power['located']} located ({located}), "
         f"{power['planted'] - power['caught']} survive every check;\n"
-        f"{power['correct_runs']} correct runs, {power['false_alarms']} false alarms"
+        f"{power['correct_runs']} correct runs, of which {power['correct_runs_that_differ']} differ in some bit; "
+        f"{power['false_alarms']} false alarms"
     )
 
 
 def _row(kind: Mapping[str, Any]) -> str:
     checks = kind["checks"]
     cells = (str(checks[name]["caught"]) if name in checks else "-" for name in _COLUMNS)
-    name = kind["kind"] if len(kind["kind"]) <= 31 else kind["kind"][:30] + "…"
+    name = kind["kind"] if len(kind["kind"]) <= 28 else kind["kind"][:27] + "…"
     return _ROW.format(name, kind["planted"], kind["caught"], kind["located"], *cells)
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import textwrap
 from collections.abc import Iterator, Sequence
+from itertools import groupby
 from typing import Any
 
 from repro.result import Outcome, Result, summary
@@ -63,10 +64,16 @@ def details(results: Sequence[Result]) -> Iterator[str]:
 
 
 def verdicts(results: Sequence[Result], width: int = WIDTH) -> Iterator[str]:
-    """Every result of one comparison, a paragraph each."""
-    for result in results:
-        yield _wrapped(f"{result.check:<18}{result.outcome.value:<6}{result.message}", "", " " * 24, width)
-        yield from _further(result, width)
+    """Every result of one comparison, a paragraph each; checks that are skipped for one reason share theirs."""
+    for (outcome, message), group in groupby(results, key=lambda result: (result.outcome, result.message)):
+        alike = list(group)
+        if outcome is Outcome.SKIP and len(alike) > 1:
+            names = ", ".join(result.check for result in alike)
+            yield _wrapped(f"{'':<18}{outcome.value:<6}{names}: {message}", "", " " * 24, width)
+            continue
+        for result in alike:
+            yield _wrapped(f"{result.check:<18}{outcome.value:<6}{message}", "", " " * 24, width)
+            yield from _further(result, width)
 
 
 def _further(result: Result, width: int = WIDTH) -> Iterator[str]:

@@ -102,7 +102,7 @@ def test_whatever_needs_equal_structure_is_skipped_without_it(check: Check) -> N
     results = check(Net, Strided)
     assert results.passed == []
     assert {result.message for name, result in results.items() if name != "structure"} == {
-        "needs equal structure, which it has not"
+        "not made: the structures differ"
     }
 
 
@@ -114,7 +114,7 @@ def test_what_needs_equal_structure_in_train_mode_is_skipped_without_it(check: C
     results = check(Dropping, Net)
     assert results.unpassed == {"train.structure": "fail", "train.float64": "skip", "train.float32": "skip"}
     for name in ("train.float64", "train.float32"):
-        assert results[name].message == "needs equal structure in train mode, which it has not"
+        assert results[name].message == "not made: the structures of train mode differ"
 
 
 # --- initial values ----------------------------------------------------------------------------------------------

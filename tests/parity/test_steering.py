@@ -348,7 +348,7 @@ def test_masks_are_closed_form_however_dropout_is_spelled(spelling: str) -> None
     place = next(
         i
         for i, node in enumerate(trace(Program(DROPOUTS[spelling]), x, training=True).nodes)
-        if node.op in module_under_test._DRAWS
+        if node.op in module_under_test.DRAWS
     )
     kept = fill.uniform(f"0/draw/{place}", (96,)).reshape(x.shape) < 0.75
     assert 0.6 < float(kept.double().mean()) < 0.9

@@ -74,7 +74,7 @@ def test_a_wrong_stride_fails_the_structure_at_both_module_paths_and_the_rest_is
     first = results["structure"].evidence["differences"][0]
     assert (first["subject"]["module"], first["reference"]["module"]) == ("conv2", "second")
     assert "test_structure.py:" in first["subject"]["line"]
-    assert results["mapping"].message == "needs equal structure, which it has not"
+    assert results["mapping"].message == "not made: the structures differ"
 
 
 def test_a_size_at_which_two_networks_part_is_named(check: Check) -> None:

@@ -49,7 +49,7 @@ class Renamed(nn.Module):
     def forward(self, x: torch.Tensor) -> torch.Tensor:
         x = self.b(self.a(x)).relu()
         x = self.d(self.c(x).relu())
-        return self.e(x.mean((2, 3), keepdim=True)).flatten(1)
+        return self.e(x.mean((2, 3), keepdim=True)).flatten(1)  # type: ignore[no-any-return]
 
 
 NAMES = {"first": "a", "norm": "b", "second": "c", "third": "d", "fc": "e"}
@@ -85,12 +85,12 @@ def differing(result: Result) -> dict[str, str]:
 
 def test_equal_weights_pass(pair: MakePair) -> None:
     result = told(pair, state())
-    assert (result.outcome, result.message) == (Outcome.PASS, "10 tensors are equal, bit for bit")
+    assert (result.outcome, result.message) == (Outcome.PASS, "10 tensors are equal in every element")
 
 
 def test_equal_weights_under_other_names_and_in_another_shape_pass(pair: MakePair) -> None:
     result = values(pair(Net, Renamed, SIZE, state=state(), expected=renamed(state())))
-    assert (result.outcome, result.message) == (Outcome.PASS, "10 tensors are equal, bit for bit")
+    assert (result.outcome, result.message) == (Outcome.PASS, "10 tensors are equal in every element")
 
 
 @pytest.mark.control("values")
@@ -130,7 +130,7 @@ def test_swapped_tensors_are_both_named(pair: MakePair) -> None:
     theirs = state()
     theirs["first.weight"], theirs["third.weight"] = theirs["third.weight"], theirs["first.weight"]
     assert differing(told(pair, theirs)) == {
-        one: f"holds the values of the reference's {other}, and that those of this one: they are swapped"
+        one: f"and {other} are swapped: each holds what the reference has in place of the other"
         for one, other in (("first.weight", "third.weight"), ("third.weight", "first.weight"))
     }
 

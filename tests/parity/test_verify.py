@@ -188,7 +188,7 @@ def test_two_networks_made_for_different_sizes_need_it_said() -> None:
         list(verification.compare("repro:lenet5", "repro:lenet5_28", (), Stopwatch()))
     assert str(caught.value) == (
         "the two were made for different inputs (repro:lenet5 for 1x32x32, repro:lenet5_28 for 1x28x28); "
-        "say which with --input-size"
+        "say which input size"
     )
 
 
