@@ -256,7 +256,16 @@ class _Search:
                 return None
             if one in here and state.forward.get(here[one].node) != there[other].node:
                 pairs.append((here[one], there[other]))
+        if not pairs and self._unread(0, state) != self._unread(1, state):
+            return None
         return pairs
+
+    def _unread(self, which: int, state: _State) -> list[int]:
+        """What is left in buffers that no output reads, batch counters apart."""
+        graph, numbers = ((self.first, self.class1), (self.second, self.class2))[which]
+        read = {name[1:] for name in state.partners if name[0] == "><"[which]}
+        left = (edge.node for name, edge in graph.updates.items() if name in graph.state and name not in read)
+        return sorted(numbers[node] for node in left if graph.nodes[node].dtype.is_floating_point)
 
     def _ways(self, state: _State, one: Node, other: Node) -> list[tuple[Edge, ...]]:
         """The orders of the second node's operands that can still be partners of the first's."""

@@ -305,7 +305,8 @@ class Bench:
                 return True
             node = _node(fault, pair)
             there = [side for side in (at["subject"], at["reference"]) if side["module"] == fault.path]
-            return any(_is_layer(pair, fault.path) or (node and side["line"] == node.where) for side in there)
+            alone = _is_one_operation(fault, pair)
+            return any(alone or (node is not None and side["line"] == node.where) for side in there)
         tensor = str(result.evidence.get("tensor", ""))
         return bool(fault.key) and (tensor == fault.key or ("." in tensor and tensor.rpartition(".")[0] == fault.path))
 
@@ -393,7 +394,7 @@ def _points_at_operation(fault: Fault, pair: Pair, training: bool) -> bool:
         return True
     if any(side.op == "movement" for side in sides) and fault.op in VIEWS:
         return any(side.path == fault.path for side in sides)  # a chain of views is one operation
-    return _is_layer(pair, fault.path) and any(side.path == fault.path for side in sides)
+    return _is_one_operation(fault, pair) and any(side.path == fault.path for side in sides)
 
 
 def _rest(found: Difference, fault: Fault) -> tuple[Side, ...]:
@@ -403,11 +404,13 @@ def _rest(found: Difference, fault: Fault) -> tuple[Side, ...]:
     return found.rest if (found.kind == "extra") == (fault.side == "actual") else ()
 
 
-def _is_layer(pair: Pair, path: str) -> bool:
-    """Whether a module has none inside it and runs once, so that its path is as good as an operation."""
-    module = dict(pair.subject.module.named_modules()).get(path)
-    runs = [occurrence for place, _, occurrence in places(pair.subject.graph(pair.plan.backward[0])) if place == path]
-    return module is not None and not any(True for _ in module.children()) and not any(runs)
+def _is_one_operation(fault: Fault, pair: Pair) -> bool:
+    """Whether the path of a fault is enough to find it: that of a layer, which runs once."""
+    module = dict(pair.subject.module.named_modules()).get(fault.path)
+    if not fault.path or module is None or any(True for _ in module.children()):
+        return False
+    size = pair.training_size if fault.training else pair.plan.backward[0]
+    return (fault.path, fault.op, 1) not in places(pair.subject.graph(size, fault.training))
 
 
 def _comparable(pair: Pair) -> bool:

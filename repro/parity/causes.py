@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -74,12 +74,12 @@ def weights(graph: Graph, node: Node) -> tuple[tuple[int, ...], ...]:
     return tuple(operand.shape for operand in below if leaf(graph, operand) is not None)
 
 
-def causes(found: Sequence[Difference], first: Graph, second: Graph) -> list[Difference]:
+def causes(found: Sequence[Difference], first: Graph, second: Graph, partner: Mapping[int, int]) -> list[Difference]:
     """One entry for each cause of these differences, which are in dataflow order."""
-    return _repeated(_pieces(_moved(list(found), first, second), first, second))
+    return _repeated(_pieces(_moved(list(found), first, second, partner), first, second))
 
 
-def _moved(found: list[Difference], first: Graph, second: Graph) -> list[Difference]:
+def _moved(found: list[Difference], first: Graph, second: Graph, partner: Mapping[int, int]) -> list[Difference]:
     """An operation that is missing here and extra close by, with equal attributes and weights, is in another place."""
     told: list[Difference] = []
     used: set[int] = set()
@@ -94,19 +94,19 @@ def _moved(found: list[Difference], first: Graph, second: Graph) -> list[Differe
         used.add(j)
         here, there = one.first or found[j].first, one.second or found[j].second
         if here is not None and there is not None:
-            passed = _passed(here.node, there.node, first, second)
+            passed = _passed(here.node, there.node, first, second, partner)
             rest = [] if passed is None else [side(first, passed)]
             detail = f"{here.op} and {rest[0].op} in the other order" if rest else f"{here.op} in another place"
             told.append(Difference("moved", detail, here, there, ((here.path, there.path),), tuple(rest)))
     return told
 
 
-def _passed(here: int, there: int, first: Graph, second: Graph) -> int | None:
+def _passed(here: int, there: int, first: Graph, second: Graph, partner: Mapping[int, int]) -> int | None:
     """What the moved operation reads or is read by in the first graph, and the other way round in the second."""
     before, after = _neighbours(first, here)
-    before_there, after_there = ([second.nodes[i].op for i in near] for near in _neighbours(second, there))
-    passed = [i for i in before if first.nodes[i].op in after_there]
-    return next(iter(passed + [i for i in after if first.nodes[i].op in before_there]), None)
+    before_there, after_there = _neighbours(second, there)
+    passed = [i for i in before if partner.get(i) in after_there]
+    return next(iter(passed + [i for i in after if partner.get(i) in before_there]), None)
 
 
 def _neighbours(graph: Graph, index: int) -> tuple[list[int], list[int]]:

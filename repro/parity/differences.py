@@ -14,7 +14,8 @@ from repro.parity.causes import Difference, Side, causes, side, weights
 
 def differences(first: Graph, second: Graph) -> list[Difference]:
     """Every place where two canonical graphs differ, in dataflow order; empty if and only if none was found."""
-    return causes(_account(first, second)[0], first, second)
+    found, partner = _account(first, second)
+    return causes(found, first, second, partner)
 
 
 def alignment(first: Graph, second: Graph) -> dict[int, int]:
@@ -253,7 +254,10 @@ def _constants(graph: Graph, index: int) -> list[str]:
     """What a node reads that depends on no input: the value if it is one number, else a digest."""
     read = [graph.node(edge) for edge in graph.nodes[index].inputs]
     values = [(node, graph.constants[node.name]) for node in read if node.op == "constant"]
-    return [str(value.item()) if value.numel() == 1 else f"{node.name[:8]}" for node, value in values]
+    return [
+        f"{value.item()} ({str(value.dtype).removeprefix('torch.')})" if value.numel() == 1 else f"{node.name[:8]}"
+        for node, value in values
+    ]
 
 
 def _computes(graph: Graph, edge: Edge) -> bool:

@@ -246,7 +246,9 @@ class _Comparison:
                 wrong[index] = found
             fed = self._fed(index) if wrong else None
             if fed is not None:  # derivatives read values, so that a wrong value is a cause backward too
-                found = told(index, fed, expected, truth) or self._wrong_value(index, fed, expected, truth)
+                found = None
+                if not fed.value.isnan().equal(expected.value.isnan()) or not expected.value.isnan().any():
+                    found = told(index, fed, expected, truth) or self._wrong_value(index, fed, expected, truth)
                 if found is not None:
                     causes[index] = found
         if not wrong:

@@ -67,9 +67,10 @@ def _told(
     for dims in (dims for count in (1, 2) for dims in combinations(range(expected.ndim), count)):
         if torch.equal(actual, expected.flip(dims)):
             return f"is the reference's {key} flipped along dimension {' and '.join(map(str, dims))}"
-    off = actual.double() - expected.double()
-    index = tuple(int(i) for i in torch.unravel_index(off.abs().nan_to_num(torch.inf).argmax(), off.shape))
+    unequal = actual != expected
+    off = (actual.double() - expected.double()).abs().nan_to_num(torch.inf).where(unequal, -1)
+    index = tuple(int(i) for i in torch.unravel_index(off.argmax(), off.shape))
     return (
-        f"differs from the reference's {key} in {int((off != 0).sum())} of {off.numel()} elements, most at "
+        f"differs from the reference's {key} in {int(unequal.sum())} of {off.numel()} elements, most at "
         f"{list(index)}: actual {float(actual[index]):.9g}, expected {float(expected[index]):.9g}"
     )

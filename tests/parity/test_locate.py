@@ -204,7 +204,6 @@ def test_values_that_are_not_finite_are_not_taken_for_written_over(pair: MakePai
     assert "written over" not in result.message
 
 
-@pytest.mark.xfail(reason="NaN on the reference's values is taken for wrong by itself", strict=True)
 @pytest.mark.parametrize("check", ["backward.float64", "train.float64"])
 def test_backward_finds_where_a_value_that_is_not_finite_comes_from(pair: MakePair, check: str) -> None:
     theirs = state()
