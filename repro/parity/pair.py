@@ -132,14 +132,14 @@ class Runs:
 
     @property
     def made(self) -> dict[str, list[str]]:
-        """Kind of run -> digests of what those that were made in float32 gave."""
+        """Kind of run -> digests of what those that were made gave."""
         found: dict[str, list[torch.Tensor]] = {}
-        if torch.float32 in self._forwards:
-            found["forward"] = [x for outputs in self._forwards[torch.float32] for x in outputs]
-        if torch.float32 in self._gradients:
-            found["backward"] = [x for x in self._gradients[torch.float32].parameters.values() if x is not None]
-        if torch.float32 in self._trained:
-            found["train"] = list(self._trained[torch.float32].state.values())
+        for dtype, rows in self._forwards.items():
+            found[f"forward {dtype}"] = [x for outputs in rows for x in outputs]
+        for dtype, gradients in self._gradients.items():
+            found[f"backward {dtype}"] = [x for x in gradients.parameters.values() if x is not None]
+        for dtype, trained in self._trained.items():
+            found[f"train {dtype}"] = list(trained.state.values())
         return {kind: [digest(x) for x in tensors] for kind, tensors in found.items()}
 
     def overwritten(self, training: bool, size: Size) -> list[str]:
