@@ -40,7 +40,7 @@ from repro.parity.pair import Pair, Plan, Runs
 from repro.references import Source, resolve
 from repro.result import Outcome, Result
 
-BATCH = 2  # images of a trial
+IMAGES = 2  # images of a trial
 
 # In networks with fewer parameters than this every check in whose domain a fault is has to catch it, and each is asked
 # where it is. In larger ones what eval mode shows is left to the checks of eval mode, and only the first check that
@@ -220,7 +220,7 @@ class Bench:
         self.healthy = Network.of(source, self.size, Stopwatch())
         self.pristine = copy.deepcopy(self.healthy.module)
         self.state = self.healthy.conditioned(self.size, seed)
-        self.plan = Plan((self.size,), ((self.size, BATCH),), (self.size, BATCH), seed, self.state, self.state)
+        self.plan = Plan((self.size,), ((self.size, IMAGES),), (self.size, IMAGES), seed, self.state, self.state)
         parameters = sum(tensor.numel() for tensor in self.state.values())
         self.small, self.large = parameters < SMALL, parameters >= LARGE
         self.runs = Runs(self.healthy, self.plan, self.state)
@@ -354,7 +354,7 @@ class Bench:
         differs = any(ours[kind] != theirs[kind] for kind in ours.keys() & theirs.keys())
         return Rerun(self.variant.name, how, count, alarms, differs)
 
-    def pair(self, state: dict[str, torch.Tensor] | None = None, batch: int = BATCH) -> Pair:
+    def pair(self, state: dict[str, torch.Tensor] | None = None, batch: int = IMAGES) -> Pair:
         """The healthy network against another copy of it."""
         plan = replace(
             self.plan,
@@ -363,7 +363,7 @@ class Bench:
             expected=self.state if state is None else state,
         )
         network = Network(self.healthy.source, copy.deepcopy(self.pristine), Stopwatch(), self.healthy.fixed)
-        return Pair(self.healthy, network, plan, ours=self.runs if batch == BATCH else None)
+        return Pair(self.healthy, network, plan, ours=self.runs if batch == IMAGES else None)
 
 
 def _forwards(pair: Pair) -> Iterator[Result]:

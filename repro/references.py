@@ -36,7 +36,7 @@ class Source:
     """Where a module comes from.
 
     build       makes it anew, with its own initial values
-    on_meta     whether `build` may be tried on the meta device first (never with a user's callable: it runs once)
+    on_meta     whether `build` may be tried on the meta device first; never with a user's callable, which may do more
     input_size  (channels, height, width) it was made for, where that is known
     note        what was changed in it, "" for nothing
     """

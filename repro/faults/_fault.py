@@ -14,8 +14,7 @@ import torch
 from torch import Tensor, nn
 
 from repro.graph import LEAVES, Graph, Node, TraceError, trace
-
-BATCH = 3  # of the traced inputs: above one, so that rows can be mixed
+from repro.parity.network import BATCH
 
 # What a fault can be seen in.
 FORWARD = frozenset({"eval", "train", "backward"})

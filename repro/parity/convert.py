@@ -18,7 +18,7 @@ from repro.errors import ReproError
 from repro.graph import Graph, Shape, TraceError, digest, trace
 from repro.mapping import KeyMap, key_map, match
 from repro.parity.differences import differences
-from repro.parity.keys import _moved_elsewhere
+from repro.parity.keys import moved_elsewhere
 from repro.parity.network import BATCH, Network, Stopwatch, shape_text
 from repro.parity.verify import input_size
 from repro.references import Size, resolve
@@ -152,7 +152,7 @@ def _proved(pairs: Sequence[Graphs], training: Callable[[], Graphs], names: tupl
                 trained = match(*training())
                 keys = key_map(*graphs, matching, [trained] if trained is not None else [])
         maps.append(keys)
-        elsewhere = _moved_elsewhere(maps[0], keys)
+        elsewhere = moved_elsewhere(maps[0], keys)
         if elsewhere:
             raise UnequalError(f"{elsewhere[0]!r} of {names[1]} has another partner for {shapes}")
     return maps[0]

@@ -17,7 +17,7 @@ def mapping(pair: Pair) -> Result:
     problems = [
         f"at {shape_text(other)} {key!r} goes elsewhere"
         for other, matching in zip(plan.sizes[1:], pair.matchings[1:], strict=True)
-        for key in _moved_elsewhere(keys, key_map(subject.canonical(other), reference.canonical(other), matching))
+        for key in moved_elsewhere(keys, key_map(subject.canonical(other), reference.canonical(other), matching))
     ]
     mapped = keys.apply({key: torch.empty(shape, device="meta") for key, shape in first.state.items()})
     problems += [
@@ -49,6 +49,7 @@ def mapping(pair: Pair) -> Result:
     return pair.result("mapping", outcome, "; ".join([*problems[:3], message]), evidence)
 
 
-def _moved_elsewhere(one: KeyMap, other: KeyMap) -> list[str]:
+def moved_elsewhere(one: KeyMap, other: KeyMap) -> list[str]:
+    """The target keys that two key maps fill from different places."""
     there = {entry.target: (entry.source, entry.steps) for entry in other.entries}
     return [e.target for e in one.entries if e.target in there and there[e.target] != (e.source, e.steps)]
