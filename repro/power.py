@@ -28,12 +28,12 @@ from torch import nn
 from repro import checkpoint, models
 from repro.canonical import VIEWS
 from repro.errors import ReproError
-from repro.faults import Fault, faults, kinds, places
+from repro.faults import Fault, faults, kinds, off_by, places
 from repro.graph import Graph, Node
 from repro.mapping import Entry, KeyMap
 from repro.parity import initialisation
 from repro.parity.causes import Difference, Side
-from repro.parity.check import CHECKS, check, made
+from repro.parity.check import CHECKS, FUNCTIONS, check, made
 from repro.parity.differences import differences
 from repro.parity.network import Network, Stopwatch
 from repro.parity.pair import Pair, Plan, Runs
@@ -41,6 +41,9 @@ from repro.references import Source, resolve
 from repro.result import Outcome, Result
 
 IMAGES = 2  # images of a trial
+
+# The checks whose sensitivity to one element is measured.
+_SENSITIVE = ("values", "forward.float64", "forward.float32", "backward.float64", "train.float64")
 
 # In networks with fewer parameters than this every check in whose domain a fault is has to catch it, and each is asked
 # where it is. In larger ones what eval mode shows is left to the checks of eval mode, and only the first check that
@@ -106,11 +109,22 @@ class Rerun:
 
 
 @dataclass(frozen=True)
+class Threshold:
+    """The smallest relative change of one element of one weight that a check notices, among the powers of two."""
+
+    network: str
+    key: str
+    check: str
+    relative: float
+
+
+@dataclass(frozen=True)
 class Study:
     """All trials and correct runs."""
 
     trials: tuple[Trial, ...]
     reruns: tuple[Rerun, ...]
+    thresholds: tuple[Threshold, ...] = ()
 
     @property
     def planted(self) -> list[Trial]:
@@ -155,6 +169,7 @@ class Study:
             "alarms": [vars(rerun) for rerun in self.false_alarms],
             "equivalents": [vars(trial) for trial in self.trials if trial.equivalent],
             "correct": [vars(rerun) for rerun in self.reruns],
+            "smallest_noticed": [vars(threshold) for threshold in self.thresholds],
         }
 
     def _kind(self, kind: str) -> dict[str, Any]:
@@ -187,14 +202,16 @@ def study(names: Iterable[str], seed: int = 0, jobs: int = 1, done: Callable[[st
     """
     trials: list[Trial] = []
     reruns: list[Rerun] = []
+    thresholds: list[Threshold] = []
     names = list(names)
     context = get_context("spawn")
     with ProcessPoolExecutor(jobs, mp_context=context, initializer=_start, initargs=(jobs,)) as pool:
         for name, found in zip(names, pool.map(_of_network, names, [seed] * len(names)), strict=True):
             trials += found.trials
             reruns += found.reruns
+            thresholds += found.thresholds
             done(name)
-    return Study(tuple(trials), tuple(reruns))
+    return Study(tuple(trials), tuple(reruns), tuple(thresholds))
 
 
 def _start(jobs: int) -> None:
@@ -206,7 +223,7 @@ def _of_network(name: str, seed: int) -> Study:
     trials, reruns = tuple(bench.trials()), tuple(bench.correct_runs())
     for other in range(seed + 1, seed + (1 if bench.large else SEEDS)):
         reruns += tuple(Bench(models.get(name), other).correct_runs())
-    return Study(trials, reruns)
+    return Study(trials, reruns, tuple(bench.thresholds()))
 
 
 class Bench:
@@ -309,6 +326,18 @@ class Bench:
             return any(alone or (node is not None and side["line"] == node.where) for side in there)
         tensor = str(result.evidence.get("tensor", ""))
         return bool(fault.key) and (tensor == fault.key or ("." in tensor and tensor.rpartition(".")[0] == fault.path))
+
+    def thresholds(self) -> Iterator[Threshold]:
+        """What the checks notice of one element in the middle of the network; of small networks only."""
+        weights = [key for key, tensor in self.state.items() if tensor.ndim > 1]
+        key = weights[len(weights) // 2]
+        for check_name in _SENSITIVE if self.small else ():
+            noticed = [2.0**-k for k in range(1, 24) if self._notices(check_name, off_by(key, 2.0**-k))]
+            if noticed:
+                yield Threshold(self.variant.name, key, check_name, min(noticed))
+
+    def _notices(self, check_name: str, fault: Fault) -> bool:
+        return FUNCTIONS[check_name](self._faulty(fault)).outcome is Outcome.FAIL
 
     def correct_runs(self) -> Iterator[Rerun]:
         """The network in every other way it may be computed."""

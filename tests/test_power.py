@@ -424,7 +424,7 @@ def test_image_by_image_is_one_image_at_a_time(bench: Bench) -> None:
     pair.reference.module.get_submodule("conv1").register_forward_pre_hook(lambda _, x: batches.append(len(x[0])))
     rerun = bench._rerun("split", pair, nullcontext(), power._forwards)
     assert (rerun.checks, rerun.alarms) == (2, {})
-    assert batches == [1] * power.BATCH * 2, "in both precisions"
+    assert batches == [1] * power.IMAGES * 2, "in both precisions"
 
 
 @pytest.mark.parametrize(("factor", "alarms"), [(1.0, set()), (1.001, {"forward.float64", "forward.float32"})])
@@ -627,3 +627,16 @@ def test_a_study_with_a_check_that_cries_wolf_reports_false_alarms(
     assert [(rerun.how, rerun.alarms) for rerun in found.false_alarms] == [("as it is", {"mapping": "a wolf"})] * 2
     assert len(found.reruns) == 4
     assert not found.sound
+
+
+def test_the_smallest_change_that_is_noticed_is_the_last_bit_for_values(bench: Bench) -> None:
+    found = {threshold.check: threshold.relative for threshold in bench.thresholds()}
+    assert found["values"] == found["backward.float64"] == 2.0**-23, "the last bit of a float32"
+    assert found["values"] <= found["forward.float64"] < found["forward.float32"] < 1
+
+
+def test_a_check_that_notices_nothing_has_no_threshold(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
+    blind = Result("values", "", "", Outcome.PASS, "")
+    monkeypatch.setitem(power.FUNCTIONS, "values", lambda _: blind)
+    monkeypatch.setattr(power, "_SENSITIVE", ("values",))
+    assert list(bench.thresholds()) == []

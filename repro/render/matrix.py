@@ -41,6 +41,9 @@ def matrix(power: Mapping[str, Any]) -> Iterator[str]:
     reasons = sorted({(kind["kind"], reason) for kind in power["kinds"] for reason in kind["reasons"]})
     for kind, reason in reasons:
         yield _wrapped(f"{kind} can be equivalent: {reason}", "  ")
+    for found in power.get("smallest_noticed", ()):
+        change = f"{found['relative']:.1e} of one element of {found['key']}"
+        yield _wrapped(f"{found['network']}: {found['check']} notices a change by {change}", "  ")
     located = f"{100 * power['located'] / power['planted']:.1f} %" if power["planted"] else "none"
     yield (
         f"{power['planted']} faults of {len(power['kinds'])} kinds planted, and {power['equivalent']} that change "
