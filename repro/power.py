@@ -365,13 +365,13 @@ class Bench:
     def _rerun(
         self, how: str, pair: Pair, around: AbstractContextManager[Any], checks: Callable[[Pair], Iterable[Result]]
     ) -> Rerun:
-        for dtype in (torch.float64, torch.float32):  # ours in the ordinary way, before anything is changed
-            pair.ours.forwards(dtype)
-            pair.ours.gradients(dtype)
-            pair.ours.trained(dtype, pair.training_size)
         alarms: dict[str, str] = {}
         count = 0
         try:
+            for dtype in (torch.float64, torch.float32):  # ours in the ordinary way, before anything is changed
+                pair.ours.forwards(dtype)
+                pair.ours.gradients(dtype)
+                pair.ours.trained(dtype, pair.training_size)
             with around:
                 for result in checks(pair):
                     count += result.outcome is not Outcome.SKIP

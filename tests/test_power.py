@@ -637,6 +637,6 @@ def test_the_smallest_change_that_is_noticed_is_the_last_bit_for_values(bench: B
 
 def test_a_check_that_notices_nothing_has_no_threshold(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
     blind = Result("values", "", "", Outcome.PASS, "")
-    monkeypatch.setitem(power.FUNCTIONS, "values", lambda _: blind)
+    monkeypatch.setitem(FUNCTIONS, "values", lambda _: blind)
     monkeypatch.setattr(power, "_SENSITIVE", ("values",))
     assert list(bench.thresholds()) == []
