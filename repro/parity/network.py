@@ -5,7 +5,7 @@ from __future__ import annotations
 import copy
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from functools import cached_property
 
@@ -126,11 +126,13 @@ class Network:
 
     def conditioned(self, size: Size, seed: int) -> dict[str, torch.Tensor]:
         """Closed-form weights whose running statistics are those of one image of `size`."""
-        try:
-            training = self.graph(size, training=True)
-        except TraceError:
-            training = None
-        return fill.conditioned(self.graph(size, batch=1), _tensors(self.module), seed, training)
+        graph = self.graph(size, batch=1)
+        read, own = graph.readers(), _tensors(self.module)
+        training = None
+        if any(own[key].is_floating_point() for key in graph.state if key not in read):  # such as auxiliary heads
+            with suppress(TraceError):
+                training = self.graph(size, training=True)
+        return fill.conditioned(graph, own, seed, training)
 
     def install(self, state: Mapping[str, torch.Tensor]) -> None:
         """Give the module these tensors, shared and not copied. Keys left out are read by no output and become zero."""
