@@ -1,11 +1,13 @@
-"""What the tests of the checks share: two modules checked against each other, every check made."""
+"""What the tests of the checks share: a network, the same in other words, and two checked against each other."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Any
 
 import pytest
 import torch
+import torch.nn.functional as F
 from torch import nn
 
 from repro.parity import check as checks
@@ -15,9 +17,53 @@ from repro.references import Size, Source
 from repro.result import Outcome, Result
 
 SIZE = (2, 8, 8)
+OTHER = (2, 12, 9)
 
 Build = Callable[[], nn.Module]
 State = dict[str, torch.Tensor]
+
+
+class Net(nn.Module):
+    """The subject of most tests."""
+
+    stride = 1
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.conv1 = nn.Conv2d(2, 4, 3, padding=1, bias=False)
+        self.bn1 = nn.BatchNorm2d(4)
+        self.conv2 = nn.Conv2d(4, 4, 3, self.stride, padding=1)
+        self.pool = nn.AdaptiveAvgPool2d(1)
+        self.fc = nn.Linear(4, 5)
+
+    def features(self, x: torch.Tensor) -> torch.Tensor:
+        x = self.conv2(self.bn1(self.conv1(x)).relu())
+        x = self.pool(x)
+        return x.flatten(1)
+
+    def forward(self, x: torch.Tensor) -> Any:
+        x = self.fc(self.features(x))
+        return x
+
+
+class Renamed(nn.Module):
+    """The same network: other names, other order of definition, other words for the same operations."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.head = nn.Linear(4, 5)
+        self.norm = nn.BatchNorm2d(4)
+        self.second = nn.Conv2d(4, 4, 3, padding="same")
+        self.first = nn.Conv2d(2, 4, 3, padding=1, bias=False)
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        x = self.second(F.relu(self.norm(self.first(x)), inplace=True))
+        x = self.head(x.mean(dim=(-2, -1)))
+        return x
+
+
+class Strided(Net):
+    stride = 2
 
 
 class Checked(dict[str, Result]):

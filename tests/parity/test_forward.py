@@ -4,61 +4,15 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import pytest
 import torch
-from torch import nn
-from torch.nn import functional as F
 
 from repro.result import Outcome
-
-if TYPE_CHECKING:
-    from tests.parity.conftest import Build, Check
-
-SIZE = (2, 8, 8)
-OTHER = (2, 12, 9)
+from tests.parity.conftest import OTHER, SIZE, Build, Check, Net, Renamed
 
 FAILED = {"forward.float64": "fail", "forward.float32": "skip"}  # and all the rest passed
-
-
-class Net(nn.Module):
-    """The subject of most tests."""
-
-    stride = 1
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.conv1 = nn.Conv2d(2, 4, 3, padding=1, bias=False)
-        self.bn1 = nn.BatchNorm2d(4)
-        self.conv2 = nn.Conv2d(4, 4, 3, self.stride, padding=1)
-        self.pool = nn.AdaptiveAvgPool2d(1)
-        self.fc = nn.Linear(4, 5)
-
-    def features(self, x: torch.Tensor) -> torch.Tensor:
-        x = self.conv2(self.bn1(self.conv1(x)).relu())
-        x = self.pool(x)
-        return x.flatten(1)
-
-    def forward(self, x: torch.Tensor) -> Any:
-        x = self.fc(self.features(x))
-        return x
-
-
-class Renamed(nn.Module):
-    """The same network: other names, other order of definition, other words for the same operations."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.head = nn.Linear(4, 5)
-        self.norm = nn.BatchNorm2d(4)
-        self.second = nn.Conv2d(4, 4, 3, padding="same")
-        self.first = nn.Conv2d(2, 4, 3, padding=1, bias=False)
-
-    def forward(self, x: torch.Tensor) -> torch.Tensor:
-        x = self.second(F.relu(self.norm(self.first(x)), inplace=True))
-        x = self.head(x.mean(dim=(-2, -1)))
-        return x
 
 
 def test_both_batches_of_every_size_are_run(check: Check) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import pytest
 import torch
@@ -13,35 +13,7 @@ from repro.parity.network import Network, Stopwatch
 from repro.parity.pair import Pair, Plan
 from repro.references import resolve
 from repro.result import Outcome
-
-if TYPE_CHECKING:
-    from tests.parity.conftest import Check
-
-SIZE = (2, 8, 8)
-OTHER = (2, 12, 9)
-
-
-class Net(nn.Module):
-    """The subject of most tests."""
-
-    stride = 1
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.conv1 = nn.Conv2d(2, 4, 3, padding=1, bias=False)
-        self.bn1 = nn.BatchNorm2d(4)
-        self.conv2 = nn.Conv2d(4, 4, 3, self.stride, padding=1)
-        self.pool = nn.AdaptiveAvgPool2d(1)
-        self.fc = nn.Linear(4, 5)
-
-    def features(self, x: torch.Tensor) -> torch.Tensor:
-        x = self.conv2(self.bn1(self.conv1(x)).relu())
-        x = self.pool(x)
-        return x.flatten(1)
-
-    def forward(self, x: torch.Tensor) -> Any:
-        x = self.fc(self.features(x))
-        return x
+from tests.parity.conftest import OTHER, SIZE, Check, Net
 
 
 class Flat(nn.Module):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import pytest
 import torch
@@ -12,61 +12,21 @@ from torch.nn import functional as F
 from repro.parity.pair import Pair, Plan
 from repro.parity.structure import structure, train_structure
 from repro.result import Outcome
-
-if TYPE_CHECKING:
-    from tests.parity.conftest import Build, Check, MakeNetwork
-
-SIZE = (2, 8, 8)
-OTHER = (2, 12, 9)
-
-
-class Net(nn.Module):
-    """The subject of most tests."""
-
-    stride = 1
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.conv1 = nn.Conv2d(2, 4, 3, padding=1, bias=False)
-        self.bn1 = nn.BatchNorm2d(4)
-        self.conv2 = nn.Conv2d(4, 4, 3, self.stride, padding=1)
-        self.pool = nn.AdaptiveAvgPool2d(1)
-        self.fc = nn.Linear(4, 5)
-
-    def features(self, x: torch.Tensor) -> torch.Tensor:
-        x = self.conv2(self.bn1(self.conv1(x)).relu())
-        x = self.pool(x)
-        return x.flatten(1)
-
-    def forward(self, x: torch.Tensor) -> Any:
-        x = self.fc(self.features(x))
-        return x
-
-
-class Renamed(nn.Module):
-    """The same network: other names, other order of definition, other words for the same operations."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.head = nn.Linear(4, 5)
-        self.norm = nn.BatchNorm2d(4)
-        self.second = nn.Conv2d(4, 4, 3, padding="same")
-        self.first = nn.Conv2d(2, 4, 3, padding=1, bias=False)
-
-    def forward(self, x: torch.Tensor) -> torch.Tensor:
-        x = self.second(F.relu(self.norm(self.first(x)), inplace=True))
-        x = self.head(x.mean(dim=(-2, -1)))
-        return x
+from tests.parity.conftest import OTHER, SIZE, Build, Check, MakeNetwork, Net, Renamed
 
 
 @pytest.mark.control("structure")
 def test_a_wrong_stride_fails_the_structure_at_both_module_paths_and_the_rest_is_skipped(check: Check) -> None:
+    class WrittenHere(Net):
+        def features(self, x: torch.Tensor) -> torch.Tensor:
+            return self.pool(self.conv2(self.bn1(self.conv1(x)).relu())).flatten(1)  # type: ignore[no-any-return]
+
     class RenamedAndStrided(Renamed):
         def __init__(self) -> None:
             super().__init__()
             self.second = nn.Conv2d(4, 4, 3, 2, padding=1)
 
-    results = check(Net, RenamedAndStrided)
+    results = check(WrittenHere, RenamedAndStrided)
     assert results.unpassed["structure"] == "fail"
     assert results.passed == []
     assert "convolution stride 1 here, 2 there" in results["structure"].message
