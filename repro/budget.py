@@ -212,6 +212,6 @@ def _measure(actual: torch.Tensor, reference: torch.Tensor, truth: torch.Tensor)
     size, own_top, other_top = (float(table[:, column].max()) for column in (0, 3, 5))
     total, squares, own, other = (float(table[:, column].sum()) / truth.numel() for column in (1, 2, 4, 6))
     worst = int(places[int(table[:, 7].argmax())])
-    spread = math.sqrt(max(squares - total**2, 0.0)) if math.isfinite(squares) else math.nan
+    spread = math.sqrt(max(squares - total * total, 0.0)) if math.isfinite(squares) else math.nan
     rms_own, rms_other = (math.sqrt(x) if math.isfinite(x) else math.nan for x in (own, other))
     return _Measured(size, spread, own_top, other_top, rms_own, rms_other, worst)
