@@ -13,7 +13,7 @@ from torch import nn
 
 from repro.errors import ReproError, first_line
 from repro.graph import TraceError
-from repro.parity.check import CHECKS, check
+from repro.parity.check import check, names
 from repro.parity.convert import map_state_dict
 from repro.parity.network import BATCH, Network, Stopwatch
 from repro.parity.pair import Pair, Plan
@@ -172,7 +172,7 @@ def _own_weights(
 
 def _results(pair: Pair, phases: Sequence[str]) -> Iterator[Result]:
     """The results of these phases. What stops a check after the first is a result too, so that none found is lost."""
-    made = [name for name in CHECKS if name != "values" or pair.plan.expected is not None]
+    made = names(pair.plan)
     wanted = [name for name in made if name.partition(".")[0] in phases]
     found = check(pair)
     for name in made[: made.index(wanted[-1]) + 1]:
@@ -338,8 +338,8 @@ def _complaint(report: Report) -> str:
         "skipped": [result.check for result in report if result.outcome is Outcome.SKIP],
     }
     lines = [f"{failed[0].subject} is not equivalent to {failed[0].reference}", *text.verdicts(told, _WIDTH)]
-    for label, names in rest.items():
-        lines += textwrap.wrap(f"{label:<18}{', '.join(names)}", _WIDTH, subsequent_indent=" " * 18) if names else []
+    for label, checks in rest.items():
+        lines += textwrap.wrap(f"{label:<18}{', '.join(checks)}", _WIDTH, subsequent_indent=" " * 18) if checks else []
     lines += textwrap.wrap(_ADVICE.get(failed[0].check, ""), _WIDTH)
     return "\n".join([*lines, "repro.compare(actual, expected, inputs) tells every result in full."])
 

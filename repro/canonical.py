@@ -14,7 +14,7 @@ from typing import Any
 
 import torch
 
-from repro.graph import LEAVES, Edge, Graph, Node, Shape, ancestors, is_random
+from repro.graph import LEAVES, NORM_OPERANDS, Edge, Graph, Node, Shape, ancestors, is_random
 from repro.movement import Movement, of_view, reshape, rowwise, sorted_rows
 
 Rewrite = Callable[["Builder", Node], Edge | None]
@@ -427,7 +427,7 @@ def batch_norm(b: Builder, n: Node) -> Edge | None:
     if n.get("output") != 0:
         return None
     attributes = {"training": bool(n.get("training", False)), "eps": n.get("eps", n.get("epsilon"))}
-    absent = {name: None for name in ("weight", "bias", "running_mean", "running_var") if n.get(name, n) is None}
+    absent = {name: None for name in NORM_OPERANDS if n.get(name, n) is None}
     return b.emit(n, "batch_norm", n.inputs, n.shape, **attributes, **absent)
 
 

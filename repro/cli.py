@@ -107,14 +107,7 @@ def _parser() -> argparse.ArgumentParser:
     )
     verb.add_argument("first", metavar="A")
     verb.add_argument("second", metavar="B")
-    verb.add_argument(
-        "--input-size",
-        type=_size,
-        metavar="CxHxW",
-        action="append",
-        default=[],
-        help="may be repeated; 3x224x224 or 224",
-    )
+    _add_sizes(verb, "")
     verb.add_argument(
         "--weights", type=Path, metavar="FILE", help="a state_dict of A to compare with, not closed-form weights"
     )
@@ -134,16 +127,14 @@ def _parser() -> argparse.ArgumentParser:
     verb.add_argument("second", metavar="B")
     verb.add_argument("source", type=Path, metavar="IN", help="a state_dict of A: safetensors, or a torch file")
     verb.add_argument("target", type=Path, metavar="OUT", help="the file to write: .safetensors, .pth, .pt or .bin")
-    verb.add_argument(
-        "--input-size",
-        type=_size,
-        metavar="CxHxW",
-        action="append",
-        default=[],
-        help="to prove equality at; may be repeated; 3x224x224 or 224",
-    )
+    _add_sizes(verb, "to prove equality at; ")
     verb.set_defaults(run=_convert)
     return parser
+
+
+def _add_sizes(verb: argparse.ArgumentParser, purpose: str) -> None:
+    told = f"{purpose}may be repeated; 3x224x224 or 224"
+    verb.add_argument("--input-size", type=_size, metavar="CxHxW", action="append", default=[], help=told)
 
 
 def _count(text: str) -> int:

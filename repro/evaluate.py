@@ -14,10 +14,8 @@ from torch.nn import functional as F
 from torch.utils import _pytree as pytree
 
 from repro.errors import ReproError, first_line
-from repro.graph import Edge, Graph, Node, is_random, name_of
+from repro.graph import Edge, Graph, Node, is_random, name_of, norm_operands
 from repro.movement import Movement
-
-_NORM_OPERANDS = ("weight", "bias", "running_mean", "running_var")
 
 
 def evaluate(
@@ -121,8 +119,9 @@ def _convolution(node: Node, x: torch.Tensor, weight: torch.Tensor, bias: torch.
 
 
 def _batch_norm(node: Node, x: torch.Tensor, *operands: torch.Tensor) -> torch.Tensor:
-    names = [name for name in _NORM_OPERANDS if node.get(name, node) is not None]
-    of = dict(zip(names, operands, strict=False))  # a call that knows no running statistics has no such attribute
+    of = dict(
+        zip(norm_operands(node), operands, strict=False)
+    )  # a call that knows no running statistics has no such attribute
     training: bool = node.get("training")
     mean, variance = (None, None) if training else (of["running_mean"], of["running_var"])
     return F.batch_norm(x, mean, variance, of.get("weight"), of.get("bias"), training, eps=node.get("eps"))

@@ -17,7 +17,7 @@ from typing import Any
 import numpy
 import torch
 
-from repro.graph import Edge, Graph, Node, Shape, replay
+from repro.graph import Edge, Graph, Node, Shape, norm_operands, replay
 
 _CHUNK = 1 << 15  # 64-bit words hashed at a time: 256 KiB, which stays in a core's second-level cache
 
@@ -33,7 +33,6 @@ _SMALLEST_SHARE = 0.1
 
 _PASS_THROUGH = frozenset("t view expand permute transpose unsqueeze squeeze reshape clone detach alias".split())
 _PRODUCTS = frozenset("addmm mm bmm matmul baddbmm".split())
-_NORM_OPERANDS = ("weight", "bias", "running_mean", "running_var")
 
 
 def uniform(key: str, shape: Shape, low: float = 0.0, high: float = 1.0) -> torch.Tensor:
@@ -67,6 +66,17 @@ def image(seed: int, batch: int, size: Sequence[int]) -> torch.Tensor:
     """A batch of inputs with zero mean and unit variance, (batch, *size), float32."""
     edge = math.sqrt(3)  # the variance of a uniform variable on [-a, a] is a^2 / 3
     return uniform(f"{seed}/input/{tuple(size)}", (batch, *size), -edge, edge)
+
+
+def cotangent(seed: int, index: int, output: torch.Tensor) -> torch.Tensor:
+    """A tensor like the output at `index`: what it is multiplied with to make a scalar to differentiate."""
+    values = uniform(f"{seed}/cotangent/{index}", tuple(output.shape), -1.0, 1.0)
+    return values.to(output.device, output.dtype)
+
+
+def kept(seed: int, place: int | None, shape: Shape, share: float) -> torch.Tensor:
+    """What a dropout at a place of the first network keeps: this share, each by its seed, place and flat index."""
+    return uniform(f"{seed}/draw/{place}", shape) < share
 
 
 def conditioned(
@@ -133,8 +143,7 @@ def _consumer(users: dict[int, list[tuple[Node, int]]], index: int) -> tuple[Nod
 
 def _role(node: Node, position: int, transposed: bool) -> tuple[str, str]:
     if "norm" in node.op:
-        operands = [name for name in _NORM_OPERANDS if node.get(name, node) is not None]
-        name = operands[position - 1]
+        name = norm_operands(node)[position - 1]
         return ("statistic", name) if name.startswith("running") else ("scale" if name == "weight" else "shift", name)
     if node.op == "convolution":
         return ("weight", "columns") if position == 1 else ("shift", "")
@@ -178,7 +187,7 @@ def _take_statistics(graph: Graph, values: dict[str, torch.Tensor], seed: int) -
         if "batch_norm" not in node.op:
             return None
         names = (graph.node(edge).name for edge in node.inputs[1:])
-        operand_of = dict(zip((n for n in _NORM_OPERANDS if node.get(n, node) is not None), names, strict=True))
+        operand_of = dict(zip(norm_operands(node), names, strict=True))
         if "running_mean" not in operand_of:
             return None
         x = operands[0]

@@ -28,6 +28,8 @@ from repro.errors import ReproError, first_line
 
 Shape = tuple[int, ...]
 
+NORM_OPERANDS = ("weight", "bias", "running_mean", "running_var")
+
 LEAVES = ("input", "parameter", "buffer", "constant")
 
 # Where an operation puts its result, not what it computes.
@@ -538,6 +540,11 @@ _SHAPES: dict[Any, Callable[..., Any]] = {
     torch.ops.aten.native_batch_norm.default: _batch_norm_shapes,
     torch.ops.aten.relu.default: torch.empty_like,
 }
+
+
+def norm_operands(node: Node) -> list[str]:
+    """The names of what a normalisation reads after its input, in order; one that is absent has the attribute None."""
+    return [name for name in NORM_OPERANDS if node.get(name, node) is not None]
 
 
 def is_random(func: Any) -> bool:

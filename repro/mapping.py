@@ -9,14 +9,15 @@ pairs of parameters and buffers met on the way are the key map; no name is looke
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
 
 import torch
 
 from repro.canonical import commutes
 from repro.errors import ReproError
-from repro.graph import Edge, Graph, Node, Shape
+from repro.graph import Edge, Graph, Node, Shape, TraceError
 from repro.movement import Movement
 
 MAX_CHOICES = 10_000  # symmetric operands tried before the search gives up; no pair of the catalog has any
@@ -134,6 +135,21 @@ def key_map(source: Graph, target: Graph, matching: Matching, training: Iterable
         {key: _reason(key, source) for key in source.state if key not in taken},
         {key: _reason(key, target) for key in target.state if key not in entries},
     )
+
+
+def key_map_of_both_modes(
+    source: Graph, target: Graph, matching: Matching, training: Callable[[], Matching | None]
+) -> KeyMap:
+    """`key_map` of a matching in eval mode and, where that leaves keys of both sides over, of the one in train mode.
+
+    training: asked for only then; it may raise TraceError, as for an input too small for an auxiliary head.
+    """
+    keys = key_map(source, target, matching)
+    if keys.unmapped_source and keys.unmapped_target:
+        with suppress(TraceError):
+            trained = training()
+            keys = key_map(source, target, matching, [trained] if trained is not None else [])
+    return keys
 
 
 def classes(*graphs: Graph) -> list[list[int]]:

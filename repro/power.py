@@ -347,17 +347,13 @@ class Bench:
         yield self._rerun("image by image, forward", self._split(), nullcontext(), _forwards)
         if self.small and shutil.which("c++"):  # compiling takes a minute for a network of some size
             pair = self.pair()
-            for training in (False, True):
-                pair.graphs(training)  # of the program, before what runs is no longer the program
-            module = pair.reference.module
+            module = pair.reference.module  # what is run; what is traced is a copy of it
             module.forward = torch.compile(module.forward)
             yield self._rerun("torch.compile, forward", pair, nullcontext(), _forwards)
 
     def _split(self) -> Pair:
         """A batch given to the network one image after the other."""
         pair = self.pair()
-        for training in (False, True):
-            pair.graphs(training)  # of the program, before what runs is no longer the program
         whole = pair.reference.module.forward
         pair.reference.module.forward = lambda images: torch.cat([whole(image) for image in images.split(1)])
         return pair

@@ -72,7 +72,7 @@ def _theirs(pair: Pair, dtype: torch.dtype) -> Gradients:
 
 def _entries(pair: Pair) -> list[Entry]:
     """The parameters of the key map, in the order in which backward comes to them."""
-    read = pair.reading_order()
+    read = pair.reading_order
     trained, theirs = (dict(n.module.named_parameters(remove_duplicate=False)) for n in (pair.subject, pair.reference))
     return sorted(
         (entry for entry in pair.keys.entries if entry.source in trained or entry.target in theirs),

@@ -11,7 +11,7 @@ from repro.parity.initialisation import initial
 from repro.parity.keys import mapping
 from repro.parity.locate import located
 from repro.parity.network import BackwardError
-from repro.parity.pair import Pair
+from repro.parity.pair import Pair, Plan
 from repro.parity.steering import DRAWS, UNFOLLOWED
 from repro.parity.structure import structure, train_structure
 from repro.parity.training import train32, train64
@@ -35,16 +35,19 @@ FUNCTIONS: dict[str, Callable[[Pair], Result]] = {
 CHECKS = tuple(FUNCTIONS)
 
 
+def names(plan: Plan) -> list[str]:
+    """The checks that a plan asks for: `values` only where both sides bring weights of their own."""
+    return [name for name in CHECKS if name != "values" or plan.expected is not None]
+
+
 def check(pair: Pair) -> Iterator[Result]:
-    """The results of `CHECKS`, in that order; `values` only where both sides bring weights of their own.
+    """The results of the checks that the plan asks for, in the order of `CHECKS`.
 
     The first check that fails says where the two part. Raises ReproError where a network cannot be traced or
     run.
     """
     outcomes: dict[str, Outcome] = {}
-    for name in CHECKS:
-        if name == "values" and pair.plan.expected is None:
-            continue
+    for name in names(pair.plan):
         missing = _missing(pair, name, outcomes)
         first = Outcome.FAIL not in outcomes.values()  # what fails after it most often fails for the same reason
         result = pair.result(name, Outcome.SKIP, missing) if missing else made(pair, name, first)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import copy
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
@@ -16,7 +15,7 @@ from repro import checkpoint, fill
 from repro.canonical import canonical
 from repro.errors import ReproError
 from repro.graph import Graph, Shape, TraceError, digest, trace
-from repro.mapping import KeyMap, key_map, match
+from repro.mapping import KeyMap, key_map, key_map_of_both_modes, match
 from repro.parity.differences import differences
 from repro.parity.keys import moved_elsewhere
 from repro.parity.network import BATCH, Network, Stopwatch, shape_text
@@ -146,13 +145,10 @@ def _proved(pairs: Sequence[Graphs], training: Callable[[], Graphs], names: tupl
                 f"{names[0]} and {names[1]} are different for {shapes}: {first}{more}",
                 differences=list(map(str, found)),
             )
-        keys = key_map(*graphs, matching)
-        if not maps and keys.unmapped_source and keys.unmapped_target:
-            with contextlib.suppress(TraceError):  # such as an auxiliary head that this size is too small for
-                trained = match(*training())
-                keys = key_map(*graphs, matching, [trained] if trained is not None else [])
-        maps.append(keys)
-        elsewhere = moved_elsewhere(maps[0], keys)
+        maps.append(
+            key_map(*graphs, matching) if maps else key_map_of_both_modes(*graphs, matching, lambda: match(*training()))
+        )
+        elsewhere = moved_elsewhere(maps[0], maps[-1])
         if elsewhere:
             raise UnequalError(f"{elsewhere[0]!r} of {names[1]} has another partner for {shapes}")
     return maps[0]

@@ -184,7 +184,7 @@ class _Program:
         ends = [(k, values[edge.node]) for k, edge in enumerate(self.graph.returned) if values[edge.node].requires_grad]
         gradients: dict[int, torch.Tensor] = {}
         if ends:
-            slopes = [fill.uniform(f"{seed}/cotangent/{k}", tuple(x.shape), -1.0, 1.0).to(x.dtype) for k, x in ends]
+            slopes = [fill.cotangent(seed, k, x) for k, x in ends]
             gradients = _gradients([x for _, x in ends], slopes, dict(enumerate(values)))
         return _Run([value.detach() for value in values], gradients)
 
@@ -452,8 +452,8 @@ def _masks(graph: Graph, places: Mapping[int, int], seed: int) -> dict[int, torc
     found = {}
     for index, node in enumerate(graph.nodes):
         if node.op == "dropout":
-            drawn = fill.uniform(f"{seed}/draw/{places.get(index, node.origin)}", node.get("noise"))
-            found[index] = drawn < 1 - node.get("p")
+            place = places.get(index, node.origin)
+            found[index] = fill.kept(seed, place, node.get("noise"), 1 - node.get("p"))
     return found
 
 

@@ -14,7 +14,7 @@ import torch
 
 from repro import fill, models
 from repro.graph import Graph, TraceError, digest
-from repro.mapping import KeyMap, Matching, key_map, match
+from repro.mapping import KeyMap, Matching, key_map_of_both_modes, match
 from repro.parity.differences import alignment
 from repro.parity.kept import overwritten
 from repro.parity.network import Gradients, Network, Trained, widened
@@ -173,8 +173,7 @@ class Runs:
             self.steered[mode] = {"elements": steering.moved, "furthest": steering.furthest}
 
     def _cotangent(self, index: int, output: torch.Tensor) -> torch.Tensor:
-        values = fill.uniform(f"{self._plan.seed}/cotangent/{index}", tuple(output.shape), -1.0, 1.0)
-        return values.to(output.device, output.dtype)
+        return fill.cotangent(self._plan.seed, index, output)
 
 
 class Pair:
@@ -210,7 +209,8 @@ class Pair:
         found: list[Matching] = []
         for size in self.plan.sizes:
             graphs = self.subject.canonical(size), self.reference.canonical(size)
-            matching = match(*graphs, partners=self._alike) or match(*graphs)
+            matching = match(*graphs, partners=self._alike) if self._alike else None
+            matching = matching or match(*graphs)
             if matching is None:
                 break
             found.append(matching)
@@ -221,10 +221,10 @@ class Pair:
         """Keys that hold equal values, and no others do: they tell which of two equal branches is which."""
         if self.plan.state is None or self.plan.expected is None:
             return []
-        held = [Counter(digest(x) for x in state.values()) for state in (self.plan.state, self.plan.expected)]
-        theirs = {digest(x): key for key, x in self.plan.expected.items()}
-        ours = ((key, digest(x)) for key, x in self.plan.state.items())
-        return [(key, theirs[mark]) for key, mark in ours if held[0][mark] == held[1][mark] == 1]
+        ours, theirs = ({key: digest(x) for key, x in state.items()} for state in (self.plan.state, self.plan.expected))
+        held = Counter(ours.values()), Counter(theirs.values())
+        holder = {mark: key for key, mark in theirs.items()}
+        return [(key, holder[mark]) for key, mark in ours.items() if held[0][mark] == held[1][mark] == 1]
 
     @property
     def equal(self) -> bool:
@@ -258,15 +258,7 @@ class Pair:
             return self._keys
         size = self.plan.sizes[0]
         first, second = self.subject.canonical(size), self.reference.canonical(size)
-        keys = key_map(first, second, self.matchings[0])
-        if keys.unmapped_source and keys.unmapped_target:
-            try:
-                training = self.training
-            except TraceError:
-                training = None
-            if training is not None:
-                keys = key_map(first, second, self.matchings[0], [training])
-        return keys
+        return key_map_of_both_modes(first, second, self.matchings[0], lambda: self.training)
 
     @cached_property
     def ours(self) -> Runs:
@@ -299,9 +291,11 @@ class Pair:
     def partners(self, training: bool) -> Mapping[int, int]:
         """Node of the subject's canonical graph -> the reference's: isomorphic, or else aligned as well as can be."""
         first, second = self.graphs(training)
-        matching = self.training if training else match(first, second)
+        known = dict(zip(self.plan.sizes, self.matchings, strict=False))
+        matching = self.training if training else known.get(self.plan.backward[0]) or match(first, second)
         return matching.nodes if matching is not None else alignment(first, second)
 
+    @cached_property
     def reading_order(self) -> dict[str, int]:
         """Our keys, in the order in which eval mode reads them, then those that train mode reads only -> rank."""
         graphs = [self.subject.graph(self.plan.backward[0])]

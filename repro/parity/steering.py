@@ -105,7 +105,7 @@ class Steering(TorchDispatchMode):  # type: ignore[no-untyped-call]  # torch lea
         here = self._place(name, args[0])
         place = here if self._names is None else self._names.get(here)
         share = 1 - args[1] if name == "native_dropout" else args[1] if len(args) > 1 else kwargs.get("p", 0.5)
-        drawn = fill.uniform(f"{self._seed}/draw/{place}", (args[0].numel(),)).reshape(args[0].shape) < share
+        drawn = fill.kept(self._seed, place, tuple(args[0].shape), share)
         mask = drawn.to(args[0].device, args[0].dtype)
         if name == "native_dropout":
             return args[0] * mask / share, mask.bool()

@@ -35,7 +35,7 @@ def train32(pair: Pair) -> Result:
 def _together(pair: Pair, dtype: torch.dtype) -> list[tuple[str, torch.Tensor, torch.Tensor]]:
     """(what, ours, theirs), in the order in which a step comes to them: buffers, outputs, parameters from the end."""
     ours, theirs = (runs.trained(dtype, pair.training_size) for runs in (pair.ours, pair.theirs))
-    read = pair.reading_order()
+    read = pair.reading_order
     parameters = {node.name for node in pair.subject.graph(pair.training_size, True).nodes if node.op == "parameter"}
     forward = sorted(pair.keys.entries, key=lambda entry: read.get(entry.source, len(read)))
     found = {e: (e.target, e.moved(ours.state[e.source]), theirs.state[e.target]) for e in forward}

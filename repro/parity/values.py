@@ -19,7 +19,7 @@ def values(pair: Pair) -> Result:
     left = sorted(set(pair.keys.unmapped_source) & set(pair.keys.unmapped_target))  # read by nothing that is compared
     ours |= {key: pair.ours.state(torch.float32)[key] for key in left}
     names |= {key: key for key in left}
-    read = pair.reading_order()
+    read = pair.reading_order
     wrong = [key for key in ours if not _same(ours[key], theirs[key])]
     wrong.sort(key=lambda key: read.get(names[key], len(read)))
     if not wrong:

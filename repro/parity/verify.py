@@ -12,7 +12,7 @@ from repro.graph import TraceError
 from repro.mapping import match
 from repro.models import Variant, initialisation_of
 from repro.parity import initialisation
-from repro.parity.check import CHECKS, check
+from repro.parity.check import CHECKS, check, names
 from repro.parity.initialisation import Drawn
 from repro.parity.network import Network, Stopwatch, shape_text
 from repro.parity.pair import Pair, Plan, Runs
@@ -48,8 +48,7 @@ def verify(variant: Variant, stopwatch: Stopwatch, seed: int = 0) -> Iterator[Re
                 done += 1
             ours = pair.ours if pair.equal else None
         except ReproError as error:
-            names = [name for name in CHECKS if name != "values"]
-            yield Result(names[done], variant.name, spec, Outcome.ERROR, str(error))
+            yield Result(names(plan)[done], variant.name, spec, Outcome.ERROR, str(error))
 
 
 def compare(
