@@ -1,7 +1,5 @@
 """`python -m repro` is the command `repro`."""
 
-import sys
+from repro.cli import run
 
-from repro.cli import main
-
-sys.exit(main())
+run()

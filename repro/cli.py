@@ -14,10 +14,10 @@ import shutil
 import sys
 import textwrap
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from itertools import groupby
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NoReturn
 
 import repro
 from repro import models
@@ -38,6 +38,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     # Threads that spin while they wait for each other lose most of their time as soon as something else is running on
     # the machine; OpenMP reads this when torch loads it (docs/design.md has the figures).
     os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
+    # A VGG's gradients in float64 are a gigabyte of new memory each time; in pages of 4 KiB handing it out takes the
+    # kernel as long as all the arithmetic. torch reads this at its first allocation.
+    os.environ.setdefault("THP_MEM_ALLOC_ENABLE", "1")
     # Graphs are many small objects that stay; looking through all of them for cycles every 700 new ones took a sixth of
     # the time of a comparison.
     gc.set_threshold(200_000, 20, 20)
@@ -63,6 +66,15 @@ def main(arguments: Sequence[str] | None = None) -> int:
             raise
         print(f"repro: internal error: {first_line(error)}; --debug shows the traceback", file=sys.stderr)
         return 2
+
+
+def run() -> NoReturn:
+    """The process: `main`, and out. Taking apart the interpreter and all that torch has loaded would take a second."""
+    code = main()
+    for stream in (sys.stdout, sys.stderr):
+        with contextlib.suppress(OSError):  # of a pipe that nobody reads any more
+            stream.flush()
+    os._exit(code)
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -219,6 +231,7 @@ def _verify(options: argparse.Namespace) -> int:
 
     stopwatch = Stopwatch()
     results: list[Result] = []
+    phases: dict[str, float] = {}
     text = options.format == "text"
     total = sum(max(len(variant.references), 1) for variant in chosen)
     with _progress("verifying", total) as advance:
@@ -229,22 +242,19 @@ def _verify(options: argparse.Namespace) -> int:
         for variant in chosen:
             if text:
                 print(variant.name)
-            pairs = groupby(verify(variant, stopwatch, options.seed), key=lambda result: result.reference)
+            timed = _timed(verify(variant, stopwatch, options.seed), phases)
+            pairs = groupby(timed, key=lambda result: result.reference)
             for reference, group in pairs:
                 found = list(group)
                 results += found
                 advance(f"{variant.name} {reference}")
                 if text:
                     print(rendering.row(found), *rendering.details(found), sep="\n", flush=True)
-    timing = _timing(stopwatch)
+    timing = _timing(stopwatch, phases)
     if text:
         print(f"\n{rendering.LEGEND}\n\n{rendering.total(results)}")
         if options.timing:
-            print(
-                f"whole run {timing['seconds']:.1f} s, {timing['ratio']:.2f} times the "
-                f"{timing['bare_model_seconds']:.1f} s of bare model executions in it;\n"
-                f"peak memory {timing['peak_memory_gb']:.2f} GB"
-            )
+            print(*rendering.timing(timing), sep="\n")
     else:
         from repro.render import json
 
@@ -340,7 +350,17 @@ def _paragraph(label: str, text: str) -> str:
     )
 
 
-def _timing(stopwatch: Stopwatch) -> dict[str, float]:
+def _timed(results: Iterable[Result], phases: dict[str, float]) -> Iterator[Result]:
+    """The same results; what each took to make is added to its phase: forward for forward.float64."""
+    last = time.perf_counter()
+    for result in results:
+        phase = result.check.partition(".")[0]
+        phases[phase] = phases.get(phase, 0.0) + time.perf_counter() - last
+        yield result
+        last = time.perf_counter()
+
+
+def _timing(stopwatch: Stopwatch, phases: Mapping[str, float]) -> dict[str, Any]:
     import resource
 
     unit = 1 if sys.platform == "darwin" else 1024  # ru_maxrss is in bytes there and in kibibytes elsewhere
@@ -348,9 +368,15 @@ def _timing(stopwatch: Stopwatch) -> dict[str, float]:
     return {
         "seconds": seconds,
         "bare_model_seconds": stopwatch.seconds,
-        "ratio": seconds / stopwatch.seconds if stopwatch.seconds else float("nan"),
+        "ratio": _ratio(seconds, stopwatch.seconds),
+        "phases": dict(phases),
+        "beyond_forward": _ratio(phases.get("backward", 0) + phases.get("train", 0), phases.get("forward", 0)),
         "peak_memory_gb": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit / 1e9,
     }
+
+
+def _ratio(seconds: float, other: float) -> float:
+    return seconds / other if other else float("nan")
 
 
 @contextlib.contextmanager

@@ -76,7 +76,11 @@ REPORT = {
             "required": ["pass", "fail", "skip", "error"],
             "additionalProperties": {"type": "integer", "minimum": 0},
         },
-        "timing": {"type": "object", "additionalProperties": {"type": "number"}},
+        "timing": {
+            "type": "object",
+            "properties": {"phases": {"type": "object", "additionalProperties": {"type": "number"}}},
+            "additionalProperties": {"type": "number"},
+        },
     },
     "additionalProperties": False,
 }
@@ -322,7 +326,10 @@ def test_verify_of_a_network_of_the_catalog_passes_and_fits_the_terminal(run: Ru
     cells = r"proved +122 +\de[-+]\d\d +\d\.\d\d +\d\.\d\d +\d\.\d\d pass"
     assert re.search(rf"^resnet18\n  torchvision:resnet18 +{cells}\n  timm:resnet18 +{cells}$", ran.out, re.MULTILINE)
     assert "1 network, 2 pairs; checks: 20 pass, 0 fail, 0 skip, 0 error" in ran.out
-    assert "times the" in ran.out
+    whole, beyond, memory = ran.out.splitlines()[-3:]
+    assert re.fullmatch(r"whole run [\d.]+ s, [\d.]+ times the [\d.]+ s of bare model executions in it", whole)
+    assert re.fullmatch(r"backward and train checks [\d.]+ times the [\d.]+ s of forward", beyond)
+    assert re.fullmatch(r"peak memory [\d.]+ GB", memory)
     assert len(ran.longest) <= COLUMNS, ran.longest
 
 
@@ -359,7 +366,12 @@ def test_verify_as_json_follows_the_schema(run: Run, small_catalog: Callable[...
     assert report["summary"] == {"pass": 10, "fail": 2, "skip": 18, "error": 1}
     timed = json.loads(run("verify", "--format", "json", "--timing").out)
     jsonschema.validate(timed, REPORT)
-    assert timed["timing"].keys() == {"seconds", "bare_model_seconds", "ratio", "peak_memory_gb"}
+    timing = timed["timing"]
+    assert timing.keys() == {"seconds", "bare_model_seconds", "ratio", "phases", "beyond_forward", "peak_memory_gb"}
+    phases = timing["phases"]
+    assert phases.keys() == {"structure", "mapping", "forward", "backward", "train", "initialisation"}
+    assert sum(phases.values()) < timing["seconds"]
+    assert timing["beyond_forward"] == pytest.approx((phases["backward"] + phases["train"]) / phases["forward"])
 
 
 @pytest.mark.parametrize("spoil", [{"outcome": "PASS"}, {"message": ""}, {"extra": 1}, {"evidence": []}])

@@ -189,7 +189,7 @@ class Network:
             for key, parameter in parameters.items():
                 parameter.grad = gradients.parameters.get(key)
             if parameters:
-                torch.optim.SGD(parameters.values(), rate, MOMENTUM, weight_decay=WEIGHT_DECAY).step()
+                torch.optim.SGD(parameters.values(), rate, MOMENTUM, weight_decay=WEIGHT_DECAY, fused=True).step()
         self.module.zero_grad(set_to_none=True)
         self.module.eval()
         return Trained(gradients.outputs, {key: x.detach() for key, x in self.module.state_dict().items()})

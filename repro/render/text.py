@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import textwrap
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from itertools import groupby
 from typing import Any
 
@@ -92,6 +92,18 @@ def total(results: Sequence[Result]) -> str:
     pairs = len({(result.subject, result.reference) for result in results if result.reference != "none"})
     checks = ", ".join(f"{count} {name}" for name, count in counts.items())
     return f"{_count(networks, 'network')}, {_count(pairs, 'pair')}; checks: {checks}"
+
+
+def timing(measured: Mapping[str, Any]) -> list[str]:
+    """What a run cost, beside what it could not do without."""
+    lines = [
+        f"whole run {measured['seconds']:.1f} s, {measured['ratio']:.2f} times the "
+        f"{measured['bare_model_seconds']:.1f} s of bare model executions in it"
+    ]
+    forward = measured["phases"].get("forward", 0)
+    if forward:
+        lines.append(f"backward and train checks {measured['beyond_forward']:.2f} times the {forward:.1f} s of forward")
+    return [*lines, f"peak memory {measured['peak_memory_gb']:.2f} GB"]
 
 
 def _count(number: int, noun: str) -> str:
