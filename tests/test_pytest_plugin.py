@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import tomllib
 from pathlib import Path
 
@@ -14,17 +15,14 @@ pytest_plugins = ["pytester"]
 
 ROOT = Path(repro.__file__).parents[1]
 
-# The check of a port that the README shows.
-PORT = """
-import repro, torch, torchvision
-import mynets
+REPOSITORY = Path(__file__).parents[1]  # the package itself may be installed elsewhere
 
-def test_my_port(assert_equivalent):
-    expected, images = torchvision.models.resnet18(), torch.randn(2, 3, 64, 64)
-    actual = mynets.resnet18()
-    actual.load_state_dict(repro.map_state_dict(expected, actual, images))
-    assert_equivalent(actual, expected, images)
-"""
+# The check of a port that the README shows.
+PORT = "import torch, torchvision\nimport mynets\n\n" + next(
+    block
+    for block in re.findall(r"```python\n(.*?)```", (REPOSITORY / "README.md").read_text(encoding="utf-8"), re.DOTALL)
+    if "def test_" in block
+)
 
 NETS = """
 import torch
@@ -218,6 +216,5 @@ def test_options_and_fixtures_explain_themselves(suite: pytest.Pytester) -> None
 
 
 def test_an_installation_has_the_plugin() -> None:
-    file = Path(__file__).parents[1] / "pyproject.toml"  # beside the tests; the package may be installed elsewhere
-    project = tomllib.loads(file.read_text(encoding="utf-8"))["project"]
+    project = tomllib.loads((REPOSITORY / "pyproject.toml").read_text(encoding="utf-8"))["project"]
     assert project["entry-points"]["pytest11"] == {"repro": "repro.pytest_plugin"}
