@@ -21,6 +21,7 @@ from typing import TYPE_CHECKING, Any, NoReturn
 
 import repro
 from repro import models
+from repro.allocator import keep_memory
 from repro.errors import ReproError, first_line
 from repro.result import Result, exit_code
 
@@ -35,15 +36,6 @@ _SEED = 0
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command and return its exit code; `arguments` default to the process's own."""
-    # Threads that spin while they wait for each other lose most of their time as soon as something else is running on
-    # the machine; OpenMP reads this when torch loads it (docs/design.md has the figures).
-    os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
-    # A VGG's gradients in float64 are a gigabyte of new memory each time; in pages of 4 KiB handing it out takes the
-    # kernel as long as all the arithmetic. torch reads this at its first allocation.
-    os.environ.setdefault("THP_MEM_ALLOC_ENABLE", "1")
-    # Graphs are many small objects that stay; looking through all of them for cycles every 700 new ones took a sixth of
-    # the time of a comparison.
-    gc.set_threshold(200_000, 20, 20)
     parser = _parser()
     options = parser.parse_args(arguments)
     try:
@@ -70,6 +62,15 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def run() -> NoReturn:
     """The process: `main`, and out. Taking apart the interpreter and all that torch has loaded would take a second."""
+    if "OMP_WAIT_POLICY" not in os.environ:
+        # Threads that wait for each other spin for milliseconds, and lose most of their time as soon as something else
+        # runs on the machine; threads that go to sleep at once are late on a quiet one (docs/design.md has the
+        # figures). libgomp reads this when torch loads it.
+        os.environ.setdefault("GOMP_SPINCOUNT", "3000")
+    # Graphs are many small objects that stay; looking through all of them for cycles every 700 new ones took a sixth of
+    # the time of a comparison.
+    gc.set_threshold(200_000, 20, 20)
+    keep_memory()
     code = main()
     for stream in (sys.stdout, sys.stderr):
         with contextlib.suppress(OSError):  # of a pipe that nobody reads any more

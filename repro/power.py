@@ -14,7 +14,8 @@ import shutil
 import tempfile
 import warnings
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from concurrent.futures import ProcessPoolExecutor
+from concurrent.futures import ProcessPoolExecutor, as_completed
+from concurrent.futures.process import BrokenProcessPool
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass, field, replace
 from multiprocessing import get_context
@@ -26,6 +27,7 @@ import torch
 from torch import nn
 
 from repro import checkpoint, models
+from repro.allocator import keep_memory
 from repro.canonical import VIEWS
 from repro.errors import ReproError
 from repro.faults import Fault, faults, kinds, off_by, places
@@ -53,7 +55,10 @@ SMALL = 10**6
 # From as many parameters on, a network has a share of the kinds and of the correct runs only; which, goes by its name.
 LARGE, KINDS_SHARE, RUNS_SHARE = 4 * 10**7, 4, 4
 
-SEEDS = 2  # of weights, inputs and masks that a network that is not large is run correctly with
+# A network with as many, all its gradients and all that a step leaves, of two copies in two precisions, are over 8 GB.
+HEAVY = 8 * 10**7
+
+SEEDS = 2  # of weights, inputs and masks that a small network is run correctly with
 
 # The checks in whose domain a difference must exist, by the mode a fault is seen in.
 _DOMAINS = {
@@ -198,30 +203,51 @@ class Study:
 def study(names: Iterable[str], seed: int = 0, jobs: int = 1, done: Callable[[str], Any] = lambda _: None) -> Study:
     """Plant every kind of fault in these networks of the catalog, and run them correctly in every way.
 
-    jobs: processes to share the networks out over. done: called with the name of each finished network.
+    jobs: processes to share the networks out over; the heaviest have the machine to themselves. done: called with the
+    name of each finished network. Raises ReproError if a process is killed.
     """
-    trials: list[Trial] = []
-    reruns: list[Rerun] = []
-    thresholds: list[Threshold] = []
     names = list(names)
-    context = get_context("spawn")
-    with ProcessPoolExecutor(jobs, mp_context=context, initializer=_start, initargs=(jobs,)) as pool:
-        for name, found in zip(names, pool.map(_of_network, names, [seed] * len(names)), strict=True):
-            trials += found.trials
-            reruns += found.reruns
-            thresholds += found.thresholds
+    heavy = [name for name in names if _parameters(name) >= HEAVY]
+    found: dict[str, Study] = {}
+    for group, processes in (([name for name in names if name not in heavy], jobs), (heavy, 1)):
+        for name, result in _studied(group, seed, processes):
+            found[name] = result
             done(name)
-    return Study(tuple(trials), tuple(reruns), tuple(thresholds))
+    every = [found[name] for name in names]
+    return Study(
+        tuple(trial for each in every for trial in each.trials),
+        tuple(rerun for each in every for rerun in each.reruns),
+        tuple(threshold for each in every for threshold in each.thresholds),
+    )
+
+
+def _studied(names: Sequence[str], seed: int, jobs: int) -> Iterator[tuple[str, Study]]:
+    """What each network gives, in the order in which they are finished."""
+    with ProcessPoolExecutor(jobs, mp_context=get_context("spawn"), initializer=_start, initargs=(jobs,)) as pool:
+        running = {pool.submit(_of_network, name, seed): name for name in names}
+        try:
+            for future in as_completed(running):
+                yield running[future], future.result()
+        except BrokenProcessPool as error:
+            raise ReproError(
+                "a process that planted faults was killed, most likely for want of memory; --jobs 1 needs least"
+            ) from error
+
+
+def _parameters(name: str) -> int:
+    network = resolve(f"repro:{name}").module(with_values=False)
+    return sum(parameter.numel() for parameter in network.parameters())
 
 
 def _start(jobs: int) -> None:
+    keep_memory()
     torch.set_num_threads(max(1, (os.cpu_count() or 1) // jobs))
 
 
 def _of_network(name: str, seed: int) -> Study:
     bench = Bench(models.get(name), seed)
     trials, reruns = tuple(bench.trials()), tuple(bench.correct_runs())
-    for other in range(seed + 1, seed + (1 if bench.large else SEEDS)):
+    for other in range(seed + 1, seed + (SEEDS if bench.small else 1)):
         reruns += tuple(Bench(models.get(name), other).correct_runs())
     return Study(trials, reruns, tuple(bench.thresholds()))
 

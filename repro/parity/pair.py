@@ -209,10 +209,11 @@ class Pair:
         found: list[Matching] = []
         for size in self.plan.sizes:
             graphs = self.subject.canonical(size), self.reference.canonical(size)
-            matching = match(*graphs, partners=self._alike) if self._alike else None
-            matching = matching or match(*graphs)
+            matching = match(*graphs)
             if matching is None:
                 break
+            if matching.choices and self._alike:  # equal branches: the values tell which is which
+                matching = match(*graphs, partners=self._alike) or matching
             found.append(matching)
         return found
 

@@ -83,10 +83,10 @@ def compare(
 
 
 def _light(first: Network, second: Network, size: Size) -> Size | None:
-    """A size with a sixteenth of the pixels, for the runs that cost most; None unless both take it and are equal."""
-    if len(size) != 3 or min(size[1:]) < 96:
+    """A size with a 25th of the pixels, for the runs that cost most; None unless both take it and are equal."""
+    if len(size) != 3 or min(size[1:]) < 120:
         return None
-    light = (size[0], *(side // 4 for side in size[1:]))
+    light = (size[0], *(side // 5 for side in size[1:]))
     try:
         equal = match(first.canonical(light), second.canonical(light)) is not None
     except TraceError:
