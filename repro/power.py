@@ -224,8 +224,8 @@ def study(names: Iterable[str], seed: int = 0, jobs: int = 1, done: Callable[[st
 def _studied(names: Sequence[str], seed: int, jobs: int) -> Iterator[tuple[str, Study]]:
     """What each network gives, in the order in which they are finished."""
     with ProcessPoolExecutor(jobs, mp_context=get_context("spawn"), initializer=_start, initargs=(jobs,)) as pool:
-        running = {pool.submit(_of_network, name, seed): name for name in names}
         try:
+            running = {pool.submit(_of_network, name, seed): name for name in names}
             for future in as_completed(running):
                 yield running[future], future.result()
         except BrokenProcessPool as error:

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import json
 import warnings
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable
+from concurrent.futures import Future
+from concurrent.futures.process import BrokenProcessPool
 from contextlib import nullcontext
 from dataclasses import replace
 from functools import partial
 from types import SimpleNamespace
-from typing import Any
+from typing import Any, ClassVar
 
 import pytest
 import torch
@@ -84,18 +86,26 @@ def crying_wolf(pair: Pair) -> Result:
 class InProcess:
     """In place of a pool of processes, into which no test could reach."""
 
-    made: tuple[int, Any, tuple[Any, ...]] = (0, None, ())
+    made: ClassVar[list[tuple[int, Any, tuple[Any, ...]]]] = []
+    given: ClassVar[list[list[str]]] = []  # to each of them
 
     def __init__(self, jobs: int, mp_context: Any, initializer: Any, initargs: tuple[Any, ...]) -> None:
-        InProcess.made = (jobs, initializer, initargs)
+        InProcess.made.append((jobs, initializer, initargs))
+        InProcess.given.append([])
 
     def __enter__(self) -> InProcess:
         return self
 
     def __exit__(self, *_: object) -> None: ...
 
-    def map(self, function: Callable[..., Any], *arguments: Iterable[Any]) -> Iterator[Any]:
-        return map(function, *arguments)
+    def submit(self, function: Callable[..., Any], *arguments: Any) -> Future[Any]:
+        InProcess.given[-1].append(arguments[0])
+        future: Future[Any] = Future()
+        try:
+            future.set_result(function(*arguments))
+        except Exception as error:
+            future.set_exception(error)
+        return future
 
 
 @pytest.fixture
@@ -104,6 +114,8 @@ def quick(monkeypatch: pytest.MonkeyPatch) -> Callable[..., None]:
 
     def quick(*chosen: str) -> None:
         monkeypatch.setattr(power, "ProcessPoolExecutor", InProcess)
+        monkeypatch.setattr(InProcess, "made", [])
+        monkeypatch.setattr(InProcess, "given", [])
         monkeypatch.setattr(power, "kinds", lambda: list(chosen))
         monkeypatch.setattr(power, "_WAYS", {"as it is": lambda bench: (bench.pair(), nullcontext())})
         monkeypatch.setattr("shutil.which", lambda _: None)  # compiling takes long
@@ -576,7 +588,7 @@ def test_a_study_is_of_all_networks_in_order_with_two_seeds_of_correct_runs(quic
     quick("weight element", "initial bias")
     finished: list[str] = []
     found = study(["lenet5_28", "lenet5"], seed=3, jobs=2, done=finished.append)
-    assert finished == ["lenet5_28", "lenet5"]
+    assert sorted(finished) == ["lenet5", "lenet5_28"]
     assert [trial.network for trial in found.trials] == ["lenet5_28"] * 2 + ["lenet5"] * 2
     ways = ["as it is", "image by image, forward"] * 2
     assert [(rerun.network, rerun.how) for rerun in found.reruns] == [
@@ -585,8 +597,30 @@ def test_a_study_is_of_all_networks_in_order_with_two_seeds_of_correct_runs(quic
     ]
     assert found.sound
     assert {trial.kind: trial.located for trial in found.trials} == {"weight element": True, "initial bias": True}
-    jobs, initializer, arguments = InProcess.made
-    assert (jobs, initializer, arguments) == (2, power._start, (2,))
+    assert InProcess.made[0] == (2, power._start, (2,))
+
+
+def test_the_heaviest_networks_have_the_machine_to_themselves(
+    quick: Callable[..., None], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    quick("initial bias")
+    monkeypatch.setattr(power, "HEAVY", 50_000)  # lenet5 has 60,000 parameters, lenet5_28 has 44,426
+    found = study(["lenet5", "lenet5_28"], jobs=2)
+    assert [trial.network for trial in found.trials] == ["lenet5", "lenet5_28"]
+    assert InProcess.given == [["lenet5_28"], ["lenet5"]]
+    assert [jobs for jobs, *_ in InProcess.made] == [2, 1]
+
+
+def test_a_process_that_is_killed_is_told_as_an_error(
+    quick: Callable[..., None], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def killed(*_: object) -> Study:
+        raise BrokenProcessPool
+
+    quick("initial bias")
+    monkeypatch.setattr(power, "_of_network", killed)
+    with pytest.raises(ReproError, match=r"was killed, most likely for want of memory; --jobs 1 needs least"):
+        study([NAME])
 
 
 def test_seeds_change_what_is_planted_where(bench: Bench) -> None:
@@ -596,6 +630,7 @@ def test_seeds_change_what_is_planted_where(bench: Bench) -> None:
 
 def test_the_cores_are_shared_out_over_the_processes(monkeypatch: pytest.MonkeyPatch) -> None:
     given: list[int] = []
+    monkeypatch.setattr(power, "keep_memory", lambda: None)  # which is for the process's whole life
     monkeypatch.setattr(torch, "set_num_threads", given.append)
     monkeypatch.setattr("os.cpu_count", lambda: 8)
     for jobs in (1, 3, 16):
