@@ -20,7 +20,7 @@ PROJECT = Path(__file__).parents[1] / "pyproject.toml"
 FLOORS = {
     "version": ["repro"],
     "verdicts": ["repro.result"],
-    "words": ["repro.errors", "repro.recording"],
+    "words": ["repro.errors", "repro.recording", "repro.allocator"],
     "catalog": ["repro.models", "repro.models._catalog"],
     "networks": ["repro.models.*"],
     "papers": ["repro.papers", "repro.papers.*"],
