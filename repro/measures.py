@@ -1,0 +1,376 @@
+"""What a paper prints of a network, measured on its graph: sizes, counts, costs, depths.
+
+Each measure is a function of a subject, the traced network, and of a place in it: the path of a module, "" for all of it.
+The conventions are the papers': bias, normalisation, pooling and addition cost nothing, a layer is what has weights.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, TypeVar
+
+from repro.errors import ReproError
+from repro.graph import LEAVES, Graph, Node, ancestors
+from repro.layers import multiply_adds as node_multiply_adds
+
+
+@dataclass(frozen=True)
+class Subject:
+    """A network as it is measured.
+
+    graph           traced in eval mode at the input size that it was made for
+    training        traced in train mode
+    initialisation  pattern of parameter keys -> the law that they are drawn from, as declared beside the init function
+    """
+
+    graph: Graph
+    training: Graph
+    initialisation: Mapping[str, str]
+
+
+Measure = Callable[[Subject, str], Any]
+Found = TypeVar("Found")
+
+MEASURES: dict[str, Measure] = {}
+
+_PRODUCTS = frozenset({"addmm", "mm", "bmm", "baddbmm"})
+_ACROSS = "avg_pool3d"  # what a normalisation across channels is made of
+_POOLS = {"max_pool2d_with_indices": "max", "avg_pool2d": "average", "_adaptive_avg_pool2d": "average to"}
+
+
+class PlaceError(ReproError):
+    """There is nothing at a place that could be measured so."""
+
+
+def measure(function: Measure) -> Measure:
+    """Enter a measure under its own name."""
+    MEASURES[function.__name__] = function
+    return function
+
+
+@measure
+def parameters(subject: Subject, at: str) -> int:
+    """Elements of all parameters there: weights, biases, scales and shifts; shared ones once."""
+    leaves = [node for node in subject.graph.nodes if node.op == "parameter" and _within(node.name, at)]
+    return sum(math.prod(node.shape) for node in _found(leaves, "parameters", at))
+
+
+@measure
+def weights(subject: Subject, at: str) -> int:
+    """Elements of the weights of convolutions and matrix products, without any bias."""
+    leaves = {edge.node: subject.graph.shape(edge) for node in _weighted(subject.graph, at) if (edge := _weight(subject.graph, node))}
+    return sum(math.prod(shape) for shape in leaves.values())
+
+
+@measure
+def multiply_adds(subject: Subject, at: str) -> int:
+    """Multiply-adds of convolutions and matrix products for one image, positions of padding included."""
+    return sum(node_multiply_adds(subject.graph, node) for node in _weighted(subject.graph, at)) // _batch(subject.graph)
+
+
+@measure
+def neurons(subject: Subject, at: str) -> int:
+    """Elements of what convolutions and matrix products give for one image."""
+    return sum(math.prod(node.shape[1:]) for node in _weighted(subject.graph, at))
+
+
+@measure
+def connections(subject: Subject, at: str) -> int:
+    """Pairs of a unit and what it reads: an input, or its bias (LeCun et al. 1998, section II.B)."""
+    total = 0
+    for node in _operations(subject.graph, at):
+        units = math.prod(node.shape[1:])
+        if node.op == "convolution" or node.op in _PRODUCTS:
+            total += node_multiply_adds(subject.graph, node) // _batch(subject.graph)
+            total += units * _has_bias(subject.graph, node)
+        elif node.op == "avg_pool2d":
+            total += units * math.prod(node.get("kernel_size"))
+        elif node.op in ("add", "sub") and any(_holds(subject.graph, edge.node) for edge in node.inputs):
+            total += units
+    return _found(total, "connections", at)
+
+
+@measure
+def output(subject: Subject, at: str) -> list[int]:
+    """The shape of the last thing computed there, without the batch."""
+    return list(_operations(subject.graph, at)[-1].shape[1:])
+
+
+@measure
+def side(subject: Subject, at: str) -> int:
+    """The side of the square map that it ends with."""
+    *_, height, width = _operations(subject.graph, at)[-1].shape
+    if height != width:
+        raise PlaceError(f"{at!r} ends with a map of {height}x{width}, which has not one side")
+    return height
+
+
+@measure
+def depth(subject: Subject, at: str) -> int:
+    """Layers with weights on the longest way from the input to the output: projections of shortcuts stand beside it."""
+    return len(_longest(subject.graph, at))
+
+
+@measure
+def layers(subject: Subject, at: str) -> int:
+    """Convolutions and matrix products, all of them."""
+    return len(_weighted(subject.graph, at))
+
+
+@measure
+def convolutions(subject: Subject, at: str) -> list[str]:
+    """Kernel and filters of each convolution on the longest way: `3x3 64`, and `3x3 64 g32` in groups."""
+    return [_convolution(subject.graph, node) for node in _longest(subject.graph, at) if node.op == "convolution"]
+
+
+@measure
+def every_convolution(subject: Subject, at: str) -> list[str]:
+    """The same of all convolutions there, in the order of execution."""
+    return [_convolution(subject.graph, node) for node in _weighted(subject.graph, at) if node.op == "convolution"]
+
+
+@measure
+def filters(subject: Subject, at: str) -> int:
+    """Of the only convolution or matrix product there."""
+    return _only(subject.graph, at).shape[1]
+
+
+@measure
+def weight_shape(subject: Subject, at: str) -> list[int]:
+    """Of the only convolution there: filters, input channels in a group, kernel."""
+    node = _only(subject.graph, at)
+    return list(subject.graph.shape(node.inputs[1])) if node.op == "convolution" else [node.shape[-1], _inner(subject.graph, node)]
+
+
+@measure
+def inputs(subject: Subject, at: str) -> int:
+    """What each unit of the only convolution or matrix product there reads."""
+    node = _only(subject.graph, at)
+    return math.prod(subject.graph.shape(node.inputs[1])[1:]) if node.op == "convolution" else _inner(subject.graph, node)
+
+
+@measure
+def window(subject: Subject, at: str) -> list[int]:
+    """Kernel side and stride of the only convolution or pooling there."""
+    kernel, stride = _window(subject.graph, _only_windowed(subject.graph, at))
+    return [kernel, stride]
+
+
+@measure
+def padding(subject: Subject, at: str) -> int:
+    """Of the only convolution or pooling there, on each side."""
+    return _same(_only_windowed(subject.graph, at).get("padding"), at)
+
+
+@measure
+def strides(subject: Subject, at: str) -> list[int]:
+    """Of each convolution on the longest way."""
+    return [_same(node.get("stride"), at) for node in _longest(subject.graph, at) if node.op == "convolution"]
+
+
+@measure
+def groups(subject: Subject, at: str) -> list[int]:
+    """Of each convolution on the longest way."""
+    return [node.get("groups") for node in _longest(subject.graph, at) if node.op == "convolution"]
+
+
+@measure
+def pools(subject: Subject, at: str) -> list[str]:
+    """Kind, kernel and stride of each pooling: `max 3x3/2`."""
+    return [_pool(subject.graph, node) for node in _operations(subject.graph, at) if node.op in _POOLS]
+
+
+@measure
+def sequence(subject: Subject, at: str) -> list[str]:
+    """What a network without branches is made of, in order: `3x3 64`, `max 2x2/2`, `LRN`."""
+    told = {"convolution": _convolution, **dict.fromkeys(_POOLS, _pool), _ACROSS: lambda *_: "LRN"}
+    nodes = _operations(subject.graph, at)
+    return [told[node.op](subject.graph, node) for node in nodes if node.op in told]
+
+
+@measure
+def lrn(subject: Subject, at: str) -> list[float]:
+    """n, alpha, beta and k of a local response normalisation, with alpha as a factor of the sum and not of the mean."""
+    by_op = {node.op: node for node in _operations(subject.graph, at)}
+    try:
+        size = by_op[_ACROSS].get("kernel_size")[0]
+        scale, exponent, offset = by_op["mul"].get("other"), by_op["pow"].get("exponent"), by_op["add"].get("other")
+    except KeyError as error:
+        raise PlaceError(f"there is no local response normalisation at {at!r}") from error
+    return [size, scale / size, exponent, offset]
+
+
+@measure
+def factors(subject: Subject, at: str) -> list[float]:
+    """The constants that values are multiplied by, each once."""
+    found = [node.get("other") for node in _operations(subject.graph, at) if node.op == "mul"]
+    return list(dict.fromkeys(factor for factor in found if factor is not None))
+
+
+@measure
+def sources(subject: Subject, at: str) -> list[list[int]]:
+    """Which of the maps before a partial convolution each of its maps reads, as LeNet-5's Table I has it."""
+    found: list[list[int]] = []
+    for node in _weighted(subject.graph, at):
+        before = subject.graph.node(node.inputs[0])
+        channels, groups = before.shape[1], node.get("groups")
+        read = [edge.output for edge in before.inputs] if before.op == "cat" else list(range(channels))
+        width = channels // groups
+        for group in range(groups):
+            found += [read[group * width : (group + 1) * width]] * (node.shape[1] // groups)
+    return found
+
+
+@measure
+def image(subject: Subject, _: str) -> list[int]:
+    """The input it was made for: channels, height, width."""
+    return list(subject.graph.input_shapes[0][1:])
+
+
+@measure
+def units(subject: Subject, at: str) -> list[int]:
+    """The width of each fully connected layer."""
+    return [node.shape[-1] for node in _weighted(subject.graph, at) if node.op in _PRODUCTS]
+
+
+@measure
+def distinct_strides(subject: Subject, at: str) -> list[int]:
+    """The strides that its convolutions have."""
+    return sorted({_same(node.get("stride"), at) for node in _weighted(subject.graph, at) if node.op == "convolution"})
+
+
+@measure
+def distinct_paddings(subject: Subject, at: str) -> list[int]:
+    """The padding that its convolutions have."""
+    return sorted({_same(node.get("padding"), at) for node in _weighted(subject.graph, at) if node.op == "convolution"})
+
+
+@measure
+def distinct_pools(subject: Subject, at: str) -> list[str]:
+    """The poolings that it has, each kind once."""
+    return sorted(set(pools(subject, at)))
+
+
+@measure
+def dropouts(subject: Subject, at: str) -> list[float]:
+    """The rate of each dropout, in the order of train mode."""
+    return [1 - node.get("p") for node in _operations(subject.training, at) if node.op == "bernoulli"]
+
+
+@measure
+def initialisation(subject: Subject, at: str) -> str:
+    """The law declared for a pattern of keys, which the check of initial values holds the network to."""
+    if at not in subject.initialisation:
+        raise PlaceError(f"no law is declared for {at!r}; there are {', '.join(subject.initialisation)}")
+    return subject.initialisation[at]
+
+
+def _within(path: str, at: str) -> bool:
+    return not at or path == at or path.startswith(at + ".")
+
+
+def _found(measured: Found, what: str, at: str) -> Found:
+    if not measured:
+        raise PlaceError(f"there are no {what} at {at!r}")
+    return measured
+
+
+def _operations(graph: Graph, at: str) -> list[Node]:
+    """What is computed at a place on the way to an output."""
+    live = ancestors(graph.nodes, graph.outputs)
+    here = (node for index, node in enumerate(graph.nodes) if index in live and node.op not in LEAVES)
+    return _found([node for node in here if _within(node.path, at)], "operations", at)
+
+
+def _weighted(graph: Graph, at: str) -> list[Node]:
+    here = [node for node in _operations(graph, at) if node.op == "convolution" or node.op in _PRODUCTS]
+    return _found(here, "convolutions or matrix products", at)
+
+
+def _longest(graph: Graph, at: str) -> list[Node]:
+    """The layers with weights on the way that has most of them, in order; the last such way where there are several."""
+    chosen = {id(node) for node in _weighted(graph, at)}
+    ways: list[tuple[int, int]] = []  # length of the longest way to each node, and the node before on it
+    for index, node in enumerate(graph.nodes):
+        length, before = max(((ways[edge.node][0], edge.node) for edge in node.inputs), default=(0, -1))
+        ways.append((length + (id(node) in chosen), before))
+        assert before < index
+    end = max(range(len(ways)), key=lambda index: (ways[index][0], -index))
+    way = []
+    while end >= 0:
+        if id(graph.nodes[end]) in chosen:
+            way.append(graph.nodes[end])
+        end = ways[end][1]
+    return way[::-1]
+
+
+def _only(graph: Graph, at: str) -> Node:
+    return _single(_weighted(graph, at), "convolutions or matrix products", at)
+
+
+def _only_windowed(graph: Graph, at: str) -> Node:
+    here = [node for node in _operations(graph, at) if node.op == "convolution" or node.op in _POOLS]
+    return _single(here, "convolutions or poolings", at)
+
+
+def _single(nodes: Sequence[Node], what: str, at: str) -> Node:
+    if len(nodes) != 1:
+        raise PlaceError(f"there are {len(nodes)} {what} at {at!r}; expected one")
+    return nodes[0]
+
+
+def _weight(graph: Graph, node: Node) -> Any:
+    """The edge from the parameter that a convolution or a matrix product multiplies with, past the views on the way."""
+    for edge in node.inputs[1:] if node.op == "convolution" else reversed(node.inputs):
+        below = edge
+        while graph.node(below).op not in LEAVES and len(graph.node(below).inputs) == 1:
+            below = graph.node(below).inputs[0]
+        if graph.node(below).op == "parameter":
+            return below
+    return None
+
+
+def _has_bias(graph: Graph, node: Node) -> bool:
+    return len(node.inputs) > 2 if node.op == "convolution" else node.op in ("addmm", "baddbmm")
+
+
+def _holds(graph: Graph, index: int) -> bool:
+    """Whether a node is a parameter or buffer, or a view of one."""
+    node = graph.nodes[index]
+    while node.op not in LEAVES and len(node.inputs) == 1:
+        node = graph.node(node.inputs[0])
+    return node.op in ("parameter", "buffer")
+
+
+def _inner(graph: Graph, node: Node) -> int:
+    return graph.shape(node.inputs[-1])[-2]
+
+
+def _window(graph: Graph, node: Node) -> tuple[int, int]:
+    if node.op == "_adaptive_avg_pool2d":
+        return _same(node.shape[-2:], node.path), 1
+    kernel = graph.shape(node.inputs[1])[2:] if node.op == "convolution" else node.get("kernel_size")
+    return _same(kernel, node.path), _same(node.get("stride") or kernel, node.path)
+
+
+def _same(numbers: Sequence[int], at: str) -> int:
+    if len(set(numbers)) != 1:
+        raise PlaceError(f"at {at!r} there is {tuple(numbers)}, which is not one number")
+    return numbers[0]
+
+
+def _convolution(graph: Graph, node: Node) -> str:
+    kernel = "x".join(map(str, graph.shape(node.inputs[1])[2:]))
+    told = f" g{node.get('groups')}" if node.get("groups") != 1 else ""
+    return f"{kernel} {node.shape[1]}{told}"
+
+
+def _pool(graph: Graph, node: Node) -> str:
+    kernel, stride = _window(graph, node)
+    return f"{_POOLS[node.op]} {kernel}x{kernel}/{stride}"
+
+
+def _batch(graph: Graph) -> int:
+    return graph.input_shapes[0][0]

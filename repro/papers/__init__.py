@@ -1,0 +1,136 @@
+"""What the papers print: one TOML file a paper, every fact with its locus, and how they are read.
+
+A file has a title, and `tables`: facts that stand at one place of the paper, or are of one kind. What a table says of
+all of its facts (locus, network, of, status, reason) need not be said by each.
+"""
+
+from __future__ import annotations
+
+import functools
+import tomllib
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from importlib.resources import files
+from typing import Any
+
+from repro.errors import ReproError
+
+# What became of a fact. Of the first four a network can say something; the last two are beyond any network.
+STATUSES = ("agrees", "erratum", "convention", "unexplained", "hyper-parameter", "result")
+
+
+class LedgerError(ReproError):
+    """A file of facts that contradicts itself; the message names the file and the fact."""
+
+
+@dataclass(frozen=True)
+class Fact:
+    """One thing that a paper prints.
+
+    id          unique, begins with the paper's name
+    paper       file that it is in
+    locus       where it stands: section, table, figure; or whose code it is from, where the paper is silent
+    network     what the paper calls the network
+    quantity    what is printed of it
+    printed     as printed
+    value       as a number, a string or a list of them
+    tolerance   the largest distance from the value that the printed precision allows
+    status      one of `STATUSES`
+    of          the networks of the catalog that it is about
+    measure     what confirms it, a name in `repro.measures`; "" if nothing can
+    at          where in the network, as the path of a module
+    measured    what is found instead, of a fact that does not agree
+    reason      why nothing can confirm it
+    arithmetic  of a fact that does not agree: what follows from what the paper itself says, or by which convention
+    """
+
+    id: str
+    paper: str
+    locus: str
+    network: str
+    quantity: str
+    printed: str
+    value: Any
+    status: str
+    tolerance: float = 0.0
+    of: tuple[str, ...] = ()
+    measure: str = ""
+    at: str = ""
+    measured: Any = None
+    reason: str = ""
+    arithmetic: str = ""
+
+
+@dataclass(frozen=True)
+class Paper:
+    """One paper and its facts."""
+
+    name: str
+    title: str
+    authors: str
+    year: int
+    identifier: str
+    facts: tuple[Fact, ...]
+
+
+@functools.cache
+def papers() -> Mapping[str, Paper]:
+    """Every paper of the ledger by its short name."""
+    found = sorted(files(__package__).iterdir(), key=lambda entry: entry.name)
+    texts = {file.name: file.read_text(encoding="utf-8") for file in found if file.name.endswith(".toml")}
+    read = {name.removesuffix(".toml"): parse(name.removesuffix(".toml"), text) for name, text in texts.items()}
+    seen: set[str] = set()
+    for paper in read.values():
+        for fact in paper.facts:
+            if fact.id in seen:
+                raise LedgerError(f"two facts are called {fact.id!r}; the second is in {paper.name}.toml")
+            seen.add(fact.id)
+    return read
+
+
+def parse(name: str, text: str) -> Paper:
+    """A paper from the text of its file. Raises LedgerError for a fact that is not whole or contradicts itself."""
+    try:
+        content = tomllib.loads(text)
+    except tomllib.TOMLDecodeError as error:
+        raise LedgerError(f"{name}.toml: {error}") from error
+    facts = tuple(_facts(name, content.pop("tables", [])))
+    try:
+        return Paper(name=name, facts=facts, **content)
+    except TypeError as error:
+        raise LedgerError(f"{name}.toml: {error}") from error
+
+
+def _facts(paper: str, tables: list[dict[str, Any]]) -> Iterator[Fact]:
+    for table in tables:
+        shared = {key: value for key, value in table.items() if key != "facts"}
+        for given in table["facts"]:
+            content = {**shared, **given}
+            try:
+                fact = Fact(**{**content, "paper": paper, "of": tuple(content.get("of", ()))})
+            except TypeError as error:
+                raise LedgerError(f"{paper}.toml: {given.get('id', given)}: {error}") from error
+            problem = _problem(fact)
+            if problem:
+                raise LedgerError(f"{paper}.toml: {fact.id}: {problem}")
+            yield fact
+
+
+def _problem(fact: Fact) -> str:
+    """What is wrong with a fact, "" if nothing is."""
+    if not fact.id.startswith(f"{fact.paper}."):
+        return f"its id does not begin with {fact.paper}."
+    if fact.status not in STATUSES:
+        return f"its status is {fact.status!r}; expected one of {', '.join(STATUSES)}"
+    if bool(fact.measure) == bool(fact.reason):
+        return "expected either a measure, or a reason why there is none"
+    if fact.measure and not fact.of:
+        return "it has a measure, and names no network of the catalog"
+    if fact.status in ("erratum", "convention", "unexplained"):
+        if not fact.arithmetic:
+            return f"it is {fact.status}, and has no arithmetic"
+        if fact.measure and fact.measured is None:
+            return f"it is {fact.status}, and does not say what is measured"
+    elif fact.measured is not None or fact.arithmetic:
+        return f"its status is {fact.status}, so there is nothing else to be measured or reckoned"
+    return ""
