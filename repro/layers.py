@@ -12,6 +12,7 @@ _MOVES = frozenset(
     " chunk clone alias detach lift_fresh".split()
 )
 _WINDOWED = frozenset({"convolution", "max_pool2d_with_indices", "avg_pool2d", "avg_pool3d", "_adaptive_avg_pool2d"})
+_MAPS = (4, 5)  # dimensions of a map: a normalisation across channels pools them as the third of three dimensions
 _NAMES = {
     "convolution": "conv",
     "addmm": "linear",
@@ -122,18 +123,18 @@ def _window(graph: Graph, node: Node) -> tuple[tuple[int, ...], tuple[int, ...],
 
 
 def _field(graph: Graph, node: Node, fields: dict[int, _Field]) -> _Field:
-    extent = node.shape[-2:] if node.shapes and len(node.shape) == 4 else (1, 1)
+    extent = node.shape[-2:] if node.shapes and len(node.shape) in _MAPS else (1, 1)
     before = [fields[edge.node] for edge in node.inputs if _is_map(graph, edge)]
     if not before:
         return _Field(extent=extent)
     widest = _widest(before)
-    if node.op in _WINDOWED and len(node.shape) == 4:
+    if node.op in _WINDOWED and len(node.shape) in _MAPS:
         kernel, stride, dilation = _window(graph, node)
         size = tuple(s + (k - 1) * d * j for s, k, d, j in zip(widest.size, kernel, dilation, widest.jump, strict=True))
         return _Field(size, tuple(j * s for j, s in zip(widest.jump, stride, strict=True)), extent)
     if node.op in _MOVES:
         return widest if extent == (1, 1) else _Field(widest.size, widest.jump, extent)
-    whole = len(node.shape) != 4
+    whole = len(node.shape) not in _MAPS
     if node.op == "mean" and node.get("dim"):
         rank = len(graph.shape(node.inputs[0]))
         whole = rank == 4 and {dim % rank for dim in node.get("dim")} >= {2, 3}

@@ -294,6 +294,12 @@ def test_vgg16_sees_212_pixels_after_its_last_pooling_and_404_after_fc6() -> Non
     assert first_linear.receptive_field == (404, 404)  # a 7x7 window of positions 32 pixels apart: 212 + 6 * 32
 
 
+def test_a_normalisation_across_channels_sees_one_position() -> None:
+    rows = layers(traced("alexnet")[1])
+    spatial = [row.receptive_field[0] for row in rows if row.kind.startswith(("conv", "max_pool"))]
+    assert spatial == [11, 19, 51, 67, 99, 131, 163, 195]  # 11x11/4, 3x3/2, 5x5, 3x3/2, three 3x3, 3x3/2
+
+
 @pytest.mark.parametrize(("name", "last"), [("resnet50", 483), ("resnet50_v1_5", 427)])
 def test_resnet50s_stages_see_what_arithmetic_says(name: str, last: int) -> None:
     def block(stride: int) -> list[tuple[int, int]]:
