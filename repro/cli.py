@@ -14,8 +14,9 @@ import shutil
 import sys
 import textwrap
 import time
+from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from itertools import groupby
+from itertools import chain, groupby
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn
 
@@ -129,6 +130,11 @@ def _parser() -> argparse.ArgumentParser:
     )
     verb.set_defaults(run=_compare)
 
+    verb = verbs.add_parser("facts", parents=[common], help="what the papers print, beside what is measured")
+    verb.add_argument("paper", metavar="PAPER", nargs="?", help="default: all of them")
+    verb.add_argument("--network", metavar="NAME", help="facts that are measured on this network of the catalog")
+    verb.set_defaults(run=_facts)
+
     verb = verbs.add_parser(
         "convert",
         parents=[common],
@@ -227,6 +233,7 @@ def _verify(options: argparse.Namespace) -> int:
     chosen = [variant for variant in models.catalog().values() if not named or variant.name in named]
     if options.power:
         return _power(options, [variant.name for variant in chosen])
+    from repro.conformance import check
     from repro.parity.network import Stopwatch
     from repro.parity.verify import verify
 
@@ -243,7 +250,8 @@ def _verify(options: argparse.Namespace) -> int:
         for variant in chosen:
             if text:
                 print(variant.name)
-            timed = _timed(verify(variant, stopwatch, options.seed), phases)
+            checks = chain(verify(variant, stopwatch, options.seed), (check(v) for v in [variant]))
+            timed = _timed(checks, phases)
             pairs = groupby(timed, key=lambda result: result.reference)
             for reference, group in pairs:
                 found = list(group)
@@ -287,6 +295,25 @@ def _jobs() -> int:
     except (AttributeError, OSError, ValueError):  # not every system says
         memory = 1
     return max(1, min(os.cpu_count() or 1, int(memory)))
+
+
+def _facts(options: argparse.Namespace) -> int:
+    from repro.conformance import rows
+    from repro.papers import paper as named
+    from repro.papers import papers
+
+    chosen = [named(options.paper)] if options.paper else list(papers().values())
+    network = models.get(options.network).name if options.network else None
+    found = rows(chosen, network)
+    if options.format == "json":
+        from repro.render import json
+
+        print(json.document(facts=[vars(row) for row in found], summary=dict(Counter(row.verdict for row in found))))
+    else:
+        from repro.render import facts as rendering
+
+        print(*rendering.table(found), sep="\n")
+    return 1 if any(row.verdict == "fail" for row in found) else 0
 
 
 def _compare(options: argparse.Namespace) -> int:

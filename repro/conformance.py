@@ -9,8 +9,11 @@ from dataclasses import dataclass
 from typing import Any
 
 from repro.measures import MEASURES, PlaceError, Subject
-from repro.models import Variant
-from repro.papers import Fact, papers
+from repro.errors import ReproError
+from repro.models import Variant, get, initialisation_of
+from repro.papers import Fact, Paper, papers
+from repro.parity.network import Network, Stopwatch
+from repro.references import resolve
 from repro.result import Outcome, Result
 
 
@@ -33,18 +36,28 @@ def facts_of(variant: Variant) -> list[Fact]:
     return [fact for paper in papers().values() for fact in paper.facts if fact.measure and variant.name in fact.of]
 
 
-def findings(variant: Variant, subject: Subject) -> list[Finding]:
-    """Each fact of a network, measured."""
-    return [_held(fact, variant.name, subject) for fact in facts_of(variant)]
+def findings(variant: Variant) -> list[Finding]:
+    """Each fact of a network, measured on it. Raises ReproError if it cannot be traced."""
+    facts = facts_of(variant)
+    if not facts:
+        return []
+    size = variant.input_size
+    network = Network.of(resolve(f"repro:{variant.name}"), size, Stopwatch())
+    subject = Subject(network.graph(size), network.graph(size, True), initialisation_of(variant).rules)
+    return [held(fact, variant.name, subject) for fact in facts]
 
 
-def conformance(variant: Variant, found: Sequence[Finding]) -> Result:
-    """One result for all facts of a network; skipped if there is none."""
+def check(variant: Variant) -> Result:
+    """One result for all facts of a network; skipped if the ledger has none of it."""
+    try:
+        found = findings(variant)
+    except ReproError as error:
+        return Result("conformance", variant.name, "none", Outcome.ERROR, str(error))
     sources = sorted({papers()[finding.fact.paper].identifier for finding in found})
     evidence = {"facts": [told(finding) for finding in found]}
     if not found:
-        message = "no fact of the ledger is about this network"
-        return Result("conformance", variant.name, "paper", Outcome.SKIP, message, evidence)
+        message = f"no fact of the ledger is about this network ({variant.paper})"
+        return Result("conformance", variant.name, "none", Outcome.SKIP, message, evidence)
     wrong = [finding for finding in found if not finding.confirmed]
     message = f"{len(found) - len(wrong)} of {len(found)} facts confirmed{_exceptions(found)}"
     if wrong:
@@ -52,6 +65,47 @@ def conformance(variant: Variant, found: Sequence[Finding]) -> Result:
         message = f"{_complaint(wrong[0])}{more}; {message}"
     outcome = Outcome.FAIL if wrong else Outcome.PASS
     return Result("conformance", variant.name, ", ".join(sources), outcome, message, evidence)
+
+
+@dataclass(frozen=True)
+class Row:
+    """One fact as `repro facts` tells it, once for each network that it is measured on.
+
+    verdict  `fail`, or what became of the fact: one of `papers.STATUSES`
+    told     of a fact that does not agree, the arithmetic; of one that cannot be measured, why; of a failure, what is
+             wrong
+    """
+
+    id: str
+    locus: str
+    network: str
+    quantity: str
+    printed: str
+    measured: Any
+    verdict: str
+    told: str
+
+
+def rows(chosen: Iterable[Paper], network: str | None = None) -> list[Row]:
+    """The facts of these papers; of one network of the catalog those that are measured on it."""
+    facts = [fact for paper in chosen for fact in paper.facts if network is None or network in fact.of]
+    wanted = {name for fact in facts if fact.measure for name in fact.of if network in (None, name)}
+    measured = {(each.fact.id, name): each for name in sorted(wanted) for each in findings(get(name))}
+    found = []
+    for fact in facts:
+        if not fact.measure:
+            found.append(_row(fact, fact.network, None, fact.status, fact.arithmetic or fact.reason))
+        for name in fact.of if fact.measure else ():
+            if name in wanted:
+                each = measured[fact.id, name]
+                verdict = fact.status if each.confirmed else "fail"
+                told = fact.arithmetic if each.confirmed else _complaint(each)
+                found.append(_row(fact, name, each.measured, verdict, told))
+    return found
+
+
+def _row(fact: Fact, network: str, measured: Any, verdict: str, told: str) -> Row:
+    return Row(fact.id, fact.locus, network, fact.quantity, fact.printed, measured, verdict, told)
 
 
 def told(finding: Finding) -> dict[str, Any]:
@@ -72,7 +126,8 @@ def told(finding: Finding) -> dict[str, Any]:
     }
 
 
-def _held(fact: Fact, network: str, subject: Subject) -> Finding:
+def held(fact: Fact, network: str, subject: Subject) -> Finding:
+    """One fact, measured on one network."""
     try:
         measured = MEASURES[fact.measure](subject, fact.at)
     except KeyError:
@@ -108,5 +163,7 @@ def _complaint(finding: Finding) -> str:
     fact = finding.fact
     if finding.problem:
         return f"{fact.id}: {finding.problem}"
-    expected = fact.printed if fact.status == "agrees" else f"{fact.measured} ({fact.status}: {fact.printed} is printed)"
+    expected = (
+        fact.printed if fact.status == "agrees" else f"{fact.measured} ({fact.status}: {fact.printed} is printed)"
+    )
     return f"{fact.id} ({fact.locus}): {fact.quantity} {finding.measured}, expected {expected}"

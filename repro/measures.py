@@ -1,7 +1,8 @@
 """What a paper prints of a network, measured on its graph: sizes, counts, costs, depths.
 
-Each measure is a function of a subject, the traced network, and of a place in it: the path of a module, "" for all of it.
-The conventions are the papers': bias, normalisation, pooling and addition cost nothing, a layer is what has weights.
+Each measure is a function of a subject, the traced network, and of a place in it: the path of a module, several of them
+with spaces between, or "" for all of it. The conventions are the papers': bias, normalisation, pooling and addition cost
+nothing, a layer is what has weights.
 """
 
 from __future__ import annotations
@@ -12,7 +13,7 @@ from dataclasses import dataclass
 from typing import Any, TypeVar
 
 from repro.errors import ReproError
-from repro.graph import LEAVES, Graph, Node, ancestors
+from repro.graph import LEAVES, Edge, Graph, Node, ancestors
 from repro.layers import multiply_adds as node_multiply_adds
 
 
@@ -28,6 +29,11 @@ class Subject:
     graph: Graph
     training: Graph
     initialisation: Mapping[str, str]
+
+    def around(self, at: str) -> Graph:
+        """The graph that a place is in: that of eval mode, or what only train mode runs, as auxiliary heads."""
+        here = any(_within(node.path, at) for node in self.graph.nodes if node.op not in LEAVES)
+        return self.graph if here else self.training
 
 
 Measure = Callable[[Subject, str], Any]
@@ -52,42 +58,49 @@ def measure(function: Measure) -> Measure:
 
 @measure
 def parameters(subject: Subject, at: str) -> int:
-    """Elements of all parameters there: weights, biases, scales and shifts; shared ones once."""
-    leaves = [node for node in subject.graph.nodes if node.op == "parameter" and _within(node.name, at)]
+    """Elements of all parameters that are read there: weights, biases, scales and shifts; shared ones once."""
+    graph = subject.around(at)
+    live = ancestors(graph.nodes, graph.outputs)
+    leaves = [node for index, node in enumerate(graph.nodes) if index in live and node.op == "parameter"]
+    leaves = [node for node in leaves if _within(node.name, at)]
     return sum(math.prod(node.shape) for node in _found(leaves, "parameters", at))
 
 
 @measure
 def weights(subject: Subject, at: str) -> int:
     """Elements of the weights of convolutions and matrix products, without any bias."""
-    leaves = {edge.node: subject.graph.shape(edge) for node in _weighted(subject.graph, at) if (edge := _weight(subject.graph, node))}
+    graph = subject.around(at)
+    leaves = {edge.node: graph.shape(edge) for node in _weighted(graph, at) if (edge := _weight(graph, node))}
     return sum(math.prod(shape) for shape in leaves.values())
 
 
 @measure
 def multiply_adds(subject: Subject, at: str) -> int:
     """Multiply-adds of convolutions and matrix products for one image, positions of padding included."""
-    return sum(node_multiply_adds(subject.graph, node) for node in _weighted(subject.graph, at)) // _batch(subject.graph)
+    graph = subject.around(at)
+    return sum(node_multiply_adds(graph, node) for node in _weighted(graph, at)) // _batch(graph)
 
 
 @measure
 def neurons(subject: Subject, at: str) -> int:
     """Elements of what convolutions and matrix products give for one image."""
-    return sum(math.prod(node.shape[1:]) for node in _weighted(subject.graph, at))
+    graph = subject.around(at)
+    return sum(math.prod(node.shape[1:]) for node in _weighted(graph, at))
 
 
 @measure
 def connections(subject: Subject, at: str) -> int:
     """Pairs of a unit and what it reads: an input, or its bias (LeCun et al. 1998, section II.B)."""
+    graph = subject.around(at)
     total = 0
-    for node in _operations(subject.graph, at):
+    for node in _operations(graph, at):
         units = math.prod(node.shape[1:])
         if node.op == "convolution" or node.op in _PRODUCTS:
-            total += node_multiply_adds(subject.graph, node) // _batch(subject.graph)
-            total += units * _has_bias(subject.graph, node)
+            total += node_multiply_adds(graph, node) // _batch(graph)
+            total += units * _has_bias(node)
         elif node.op == "avg_pool2d":
             total += units * math.prod(node.get("kernel_size"))
-        elif node.op in ("add", "sub") and any(_holds(subject.graph, edge.node) for edge in node.inputs):
+        elif node.op in ("add", "sub") and any(_holds(graph, edge.node) for edge in node.inputs):
             total += units
     return _found(total, "connections", at)
 
@@ -95,13 +108,15 @@ def connections(subject: Subject, at: str) -> int:
 @measure
 def output(subject: Subject, at: str) -> list[int]:
     """The shape of the last thing computed there, without the batch."""
-    return list(_operations(subject.graph, at)[-1].shape[1:])
+    graph = subject.around(at)
+    return list(_operations(graph, at)[-1].shape[1:])
 
 
 @measure
 def side(subject: Subject, at: str) -> int:
     """The side of the square map that it ends with."""
-    *_, height, width = _operations(subject.graph, at)[-1].shape
+    graph = subject.around(at)
+    *_, height, width = _operations(graph, at)[-1].shape
     if height != width:
         raise PlaceError(f"{at!r} ends with a map of {height}x{width}, which has not one side")
     return height
@@ -110,90 +125,104 @@ def side(subject: Subject, at: str) -> int:
 @measure
 def depth(subject: Subject, at: str) -> int:
     """Layers with weights on the longest way from the input to the output: projections of shortcuts stand beside it."""
-    return len(_longest(subject.graph, at))
+    graph = subject.around(at)
+    return len(_longest(graph, at))
 
 
 @measure
 def layers(subject: Subject, at: str) -> int:
     """Convolutions and matrix products, all of them."""
-    return len(_weighted(subject.graph, at))
+    graph = subject.around(at)
+    return len(_weighted(graph, at))
 
 
 @measure
 def convolutions(subject: Subject, at: str) -> list[str]:
     """Kernel and filters of each convolution on the longest way: `3x3 64`, and `3x3 64 g32` in groups."""
-    return [_convolution(subject.graph, node) for node in _longest(subject.graph, at) if node.op == "convolution"]
+    graph = subject.around(at)
+    return [_convolution(graph, node) for node in _longest(graph, at) if node.op == "convolution"]
 
 
 @measure
 def every_convolution(subject: Subject, at: str) -> list[str]:
     """The same of all convolutions there, in the order of execution."""
-    return [_convolution(subject.graph, node) for node in _weighted(subject.graph, at) if node.op == "convolution"]
+    graph = subject.around(at)
+    return [_convolution(graph, node) for node in _weighted(graph, at) if node.op == "convolution"]
 
 
 @measure
 def filters(subject: Subject, at: str) -> int:
     """Of the only convolution or matrix product there."""
-    return _only(subject.graph, at).shape[1]
+    graph = subject.around(at)
+    return _only(graph, at).shape[1]
 
 
 @measure
 def weight_shape(subject: Subject, at: str) -> list[int]:
     """Of the only convolution there: filters, input channels in a group, kernel."""
-    node = _only(subject.graph, at)
-    return list(subject.graph.shape(node.inputs[1])) if node.op == "convolution" else [node.shape[-1], _inner(subject.graph, node)]
+    graph = subject.around(at)
+    node = _only(graph, at)
+    return list(graph.shape(node.inputs[1])) if node.op == "convolution" else [node.shape[-1], _inner(graph, node)]
 
 
 @measure
 def inputs(subject: Subject, at: str) -> int:
     """What each unit of the only convolution or matrix product there reads."""
-    node = _only(subject.graph, at)
-    return math.prod(subject.graph.shape(node.inputs[1])[1:]) if node.op == "convolution" else _inner(subject.graph, node)
+    graph = subject.around(at)
+    node = _only(graph, at)
+    return math.prod(graph.shape(node.inputs[1])[1:]) if node.op == "convolution" else _inner(graph, node)
 
 
 @measure
 def window(subject: Subject, at: str) -> list[int]:
     """Kernel side and stride of the only convolution or pooling there."""
-    kernel, stride = _window(subject.graph, _only_windowed(subject.graph, at))
+    graph = subject.around(at)
+    kernel, stride = _window(graph, _only_windowed(graph, at))
     return [kernel, stride]
 
 
 @measure
 def padding(subject: Subject, at: str) -> int:
     """Of the only convolution or pooling there, on each side."""
-    return _same(_only_windowed(subject.graph, at).get("padding"), at)
+    graph = subject.around(at)
+    return _same(_only_windowed(graph, at).get("padding"), at)
 
 
 @measure
 def strides(subject: Subject, at: str) -> list[int]:
     """Of each convolution on the longest way."""
-    return [_same(node.get("stride"), at) for node in _longest(subject.graph, at) if node.op == "convolution"]
+    graph = subject.around(at)
+    return [_same(node.get("stride"), at) for node in _longest(graph, at) if node.op == "convolution"]
 
 
 @measure
 def groups(subject: Subject, at: str) -> list[int]:
     """Of each convolution on the longest way."""
-    return [node.get("groups") for node in _longest(subject.graph, at) if node.op == "convolution"]
+    graph = subject.around(at)
+    return [node.get("groups") for node in _longest(graph, at) if node.op == "convolution"]
 
 
 @measure
 def pools(subject: Subject, at: str) -> list[str]:
     """Kind, kernel and stride of each pooling: `max 3x3/2`."""
-    return [_pool(subject.graph, node) for node in _operations(subject.graph, at) if node.op in _POOLS]
+    graph = subject.around(at)
+    return [_pool(graph, node) for node in _operations(graph, at) if node.op in _POOLS]
 
 
 @measure
 def sequence(subject: Subject, at: str) -> list[str]:
     """What a network without branches is made of, in order: `3x3 64`, `max 2x2/2`, `LRN`."""
+    graph = subject.around(at)
     told = {"convolution": _convolution, **dict.fromkeys(_POOLS, _pool), _ACROSS: lambda *_: "LRN"}
-    nodes = _operations(subject.graph, at)
-    return [told[node.op](subject.graph, node) for node in nodes if node.op in told]
+    nodes = _operations(graph, at)
+    return [told[node.op](graph, node) for node in nodes if node.op in told]
 
 
 @measure
 def lrn(subject: Subject, at: str) -> list[float]:
     """n, alpha, beta and k of a local response normalisation, with alpha as a factor of the sum and not of the mean."""
-    by_op = {node.op: node for node in _operations(subject.graph, at)}
+    graph = subject.around(at)
+    by_op = {node.op: node for node in _operations(graph, at)}
     try:
         size = by_op[_ACROSS].get("kernel_size")[0]
         scale, exponent, offset = by_op["mul"].get("other"), by_op["pow"].get("exponent"), by_op["add"].get("other")
@@ -205,16 +234,18 @@ def lrn(subject: Subject, at: str) -> list[float]:
 @measure
 def factors(subject: Subject, at: str) -> list[float]:
     """The constants that values are multiplied by, each once."""
-    found = [node.get("other") for node in _operations(subject.graph, at) if node.op == "mul"]
+    graph = subject.around(at)
+    found = [node.get("other") for node in _operations(graph, at) if node.op == "mul"]
     return list(dict.fromkeys(factor for factor in found if factor is not None))
 
 
 @measure
 def sources(subject: Subject, at: str) -> list[list[int]]:
     """Which of the maps before a partial convolution each of its maps reads, as LeNet-5's Table I has it."""
+    graph = subject.around(at)
     found: list[list[int]] = []
-    for node in _weighted(subject.graph, at):
-        before = subject.graph.node(node.inputs[0])
+    for node in _weighted(graph, at):
+        before = graph.node(node.inputs[0])
         channels, groups = before.shape[1], node.get("groups")
         read = [edge.output for edge in before.inputs] if before.op == "cat" else list(range(channels))
         width = channels // groups
@@ -232,19 +263,22 @@ def image(subject: Subject, _: str) -> list[int]:
 @measure
 def units(subject: Subject, at: str) -> list[int]:
     """The width of each fully connected layer."""
-    return [node.shape[-1] for node in _weighted(subject.graph, at) if node.op in _PRODUCTS]
+    graph = subject.around(at)
+    return [node.shape[-1] for node in _weighted(graph, at) if node.op in _PRODUCTS]
 
 
 @measure
 def distinct_strides(subject: Subject, at: str) -> list[int]:
     """The strides that its convolutions have."""
-    return sorted({_same(node.get("stride"), at) for node in _weighted(subject.graph, at) if node.op == "convolution"})
+    graph = subject.around(at)
+    return sorted({_same(node.get("stride"), at) for node in _weighted(graph, at) if node.op == "convolution"})
 
 
 @measure
 def distinct_paddings(subject: Subject, at: str) -> list[int]:
     """The padding that its convolutions have."""
-    return sorted({_same(node.get("padding"), at) for node in _weighted(subject.graph, at) if node.op == "convolution"})
+    graph = subject.around(at)
+    return sorted({_same(node.get("padding"), at) for node in _weighted(graph, at) if node.op == "convolution"})
 
 
 @measure
@@ -267,8 +301,71 @@ def initialisation(subject: Subject, at: str) -> str:
     return subject.initialisation[at]
 
 
+@measure
+def incoming(subject: Subject, at: str) -> list[int]:
+    """The shape of what the first operation there reads, without the batch."""
+    graph = subject.around(at)
+    return list(graph.shape(_operations(graph, at)[0].inputs[0])[1:])
+
+
+@measure
+def beside(subject: Subject, at: str) -> int:
+    """Layers with weights that are not on the longest way: the projections of shortcuts, in a ResNet."""
+    return layers(subject, at) - depth(subject, at)
+
+
+@measure
+def repeats(subject: Subject, at: str) -> int:
+    """The modules that follow each other there."""
+    inside = len(at.split(".")) if at else 0
+    paths = [node.path.split(".") for node in _operations(subject.around(at), at)]
+    return len({path[inside] for path in paths if len(path) > inside})
+
+
+@measure
+def branches(subject: Subject, at: str) -> list[str]:
+    """The ways from what arrives to what is concatenated or added, sorted: `1x1 64, 3x3 96`; "" for what just passes."""
+    graph = subject.around(at)
+    here = {id(node) for node in _operations(graph, at)}
+    told = {"convolution": _strided, **dict.fromkeys(_POOLS, _pool)}
+
+    def ways(edge: Edge) -> list[tuple[str, ...]]:
+        node = graph.node(edge)
+        if id(node) not in here:
+            return [()]
+        joins = node.op in ("cat", "add")
+        below = [way for e in (node.inputs if joins else node.inputs[:1]) for way in ways(e)]
+        return [(*way, told[node.op](graph, node)) for way in below] if node.op in told else below
+
+    last = next(node for node in reversed(_operations(graph, at)) if node.op in ("cat", "add"))
+    return sorted(", ".join(way) for edge in last.inputs for way in ways(edge))
+
+
+@measure
+def distinct_filters(subject: Subject, at: str) -> list[int]:
+    """The filters that its convolutions have, each number once, ascending."""
+    graph = subject.around(at)
+    return sorted({node.shape[1] for node in _weighted(graph, at) if node.op == "convolution"})
+
+
+@measure
+def distinct_sides(subject: Subject, at: str) -> list[int]:
+    """The sides of the maps that its convolutions give, each once, ascending."""
+    graph = subject.around(at)
+    return sorted({_same(node.shape[2:], at) for node in _weighted(graph, at) if node.op == "convolution"})
+
+
+@measure
+def weights_and_biases(subject: Subject, at: str) -> int:
+    """Elements of the parameters of convolutions and matrix products, without those of normalisations."""
+    graph = subject.around(at)
+    units = sum(node.shape[1] for node in _weighted(graph, at) if _has_bias(node))
+    return int(weights(subject, at)) + units
+
+
 def _within(path: str, at: str) -> bool:
-    return not at or path == at or path.startswith(at + ".")
+    """Whether a path is at a place, which may be several modules with a space between them."""
+    return not at or any(path == part or path.startswith(f"{part}.") for part in at.split())
 
 
 def _found(measured: Found, what: str, at: str) -> Found:
@@ -332,7 +429,7 @@ def _weight(graph: Graph, node: Node) -> Any:
     return None
 
 
-def _has_bias(graph: Graph, node: Node) -> bool:
+def _has_bias(node: Node) -> bool:
     return len(node.inputs) > 2 if node.op == "convolution" else node.op in ("addmm", "baddbmm")
 
 
@@ -365,6 +462,12 @@ def _convolution(graph: Graph, node: Node) -> str:
     kernel = "x".join(map(str, graph.shape(node.inputs[1])[2:]))
     told = f" g{node.get('groups')}" if node.get("groups") != 1 else ""
     return f"{kernel} {node.shape[1]}{told}"
+
+
+def _strided(graph: Graph, node: Node) -> str:
+    stride = _same(node.get("stride"), node.path)
+    kernel, _, rest = _convolution(graph, node).partition(" ")
+    return f"{kernel}/{stride} {rest}" if stride != 1 else f"{kernel} {rest}"
 
 
 def _pool(graph: Graph, node: Node) -> str:

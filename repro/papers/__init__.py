@@ -6,6 +6,7 @@ all of its facts (locus, network, of, status, reason) need not be said by each.
 
 from __future__ import annotations
 
+import difflib
 import functools
 import tomllib
 from collections.abc import Iterator, Mapping
@@ -86,6 +87,16 @@ def papers() -> Mapping[str, Paper]:
                 raise LedgerError(f"two facts are called {fact.id!r}; the second is in {paper.name}.toml")
             seen.add(fact.id)
     return read
+
+
+def paper(name: str) -> Paper:
+    """The paper with that short name. Raises LedgerError, naming the closest ones."""
+    known = papers()
+    if name not in known:
+        close = difflib.get_close_matches(name, known, n=3, cutoff=0.5)
+        hint = f"closest: {', '.join(close)}" if close else f"there are {', '.join(known)}"
+        raise LedgerError(f"no paper is called {name!r}; {hint}")
+    return known[name]
 
 
 def parse(name: str, text: str) -> Paper:
