@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import math
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
-from repro.measures import MEASURES, PlaceError, Subject
 from repro.errors import ReproError
+from repro.measures import MEASURES, PlaceError, Subject
 from repro.models import Variant, get, initialisation_of
 from repro.papers import Fact, Paper, papers
 from repro.parity.network import Network, Stopwatch

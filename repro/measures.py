@@ -1,8 +1,8 @@
 """What a paper prints of a network, measured on its graph: sizes, counts, costs, depths.
 
 Each measure is a function of a subject, the traced network, and of a place in it: the path of a module, several of them
-with spaces between, or "" for all of it. The conventions are the papers': bias, normalisation, pooling and addition cost
-nothing, a layer is what has weights.
+with spaces between, or "" for all of it. The conventions are the papers': a layer is what has weights, and bias,
+normalisation, pooling and addition cost nothing.
 """
 
 from __future__ import annotations
@@ -42,6 +42,7 @@ Found = TypeVar("Found")
 MEASURES: dict[str, Measure] = {}
 
 _PRODUCTS = frozenset({"addmm", "mm", "bmm", "baddbmm"})
+_JOINS = frozenset({"cat", "add"})
 _ACROSS = "avg_pool3d"  # what a normalisation across channels is made of
 _POOLS = {"max_pool2d_with_indices": "max", "avg_pool2d": "average", "_adaptive_avg_pool2d": "average to"}
 
@@ -116,7 +117,10 @@ def output(subject: Subject, at: str) -> list[int]:
 def side(subject: Subject, at: str) -> int:
     """The side of the square map that it ends with."""
     graph = subject.around(at)
-    *_, height, width = _operations(graph, at)[-1].shape
+    shape = _operations(graph, at)[-1].shape
+    if len(shape) != 4:
+        raise PlaceError(f"{at!r} ends with {math.prod(shape[1:])} values, which are no map")
+    *_, height, width = shape
     if height != width:
         raise PlaceError(f"{at!r} ends with a map of {height}x{width}, which has not one side")
     return height
@@ -311,7 +315,7 @@ def incoming(subject: Subject, at: str) -> list[int]:
 @measure
 def beside(subject: Subject, at: str) -> int:
     """Layers with weights that are not on the longest way: the projections of shortcuts, in a ResNet."""
-    return layers(subject, at) - depth(subject, at)
+    return int(layers(subject, at) - depth(subject, at))
 
 
 @measure
@@ -324,7 +328,7 @@ def repeats(subject: Subject, at: str) -> int:
 
 @measure
 def branches(subject: Subject, at: str) -> list[str]:
-    """The ways from what arrives to what is concatenated or added, sorted: `1x1 64, 3x3 96`; "" for what just passes."""
+    """The ways from what arrives to what is concatenated or added, sorted: `1x1 64, 3x3 96`; "" is what just passes."""
     graph = subject.around(at)
     here = {id(node) for node in _operations(graph, at)}
     told = {"convolution": _strided, **dict.fromkeys(_POOLS, _pool)}
@@ -333,11 +337,13 @@ def branches(subject: Subject, at: str) -> list[str]:
         node = graph.node(edge)
         if id(node) not in here:
             return [()]
-        joins = node.op in ("cat", "add")
-        below = [way for e in (node.inputs if joins else node.inputs[:1]) for way in ways(e)]
+        below = [way for e in (node.inputs if node.op in _JOINS else node.inputs[:1]) for way in ways(e)]
         return [(*way, told[node.op](graph, node)) for way in below] if node.op in told else below
 
-    last = next(node for node in reversed(_operations(graph, at)) if node.op in ("cat", "add"))
+    joins = [node for node in _operations(graph, at) if node.op in _JOINS]
+    if not joins:
+        raise PlaceError(f"nothing is concatenated or added at {at!r}")
+    last = joins[-1]
     return sorted(", ".join(way) for edge in last.inputs for way in ways(edge))
 
 

@@ -1,0 +1,138 @@
+"""What papers print, measured on a network small enough to count by hand."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+import torch
+from torch import nn
+
+from repro.graph import trace
+from repro.measures import MEASURES, PlaceError, Subject
+
+
+class Module(nn.Module):
+    """Three branches to be concatenated: 1x1, 1x1 then 3x3 of stride 1, and what just passes."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.flat = nn.Conv2d(6, 2, 1)
+        self.deep = nn.Sequential(nn.Conv2d(6, 3, 1, bias=False), nn.Conv2d(3, 4, 3, padding=1, groups=1))
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        return torch.cat([self.flat(x), self.deep(x), x], 1)
+
+
+class Net(nn.Module):
+    """On 2x16x16 images: 6 maps of 8x8 after the first convolution, 12 after the module, 3 of 4x4, 5 and 4 units."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.conv = nn.Conv2d(2, 6, 3, stride=2, padding=1)
+        self.bn = nn.BatchNorm2d(6)
+        self.norm = nn.LocalResponseNorm(5, alpha=1e-3, beta=0.75, k=2.0)
+        self.module = Module()
+        self.pool = nn.MaxPool2d(2)
+        self.grouped = nn.Conv2d(12, 4, 3, padding=1, groups=2, bias=False)
+        self.fc1 = nn.Linear(4 * 4 * 4, 5)
+        self.dropout = nn.Dropout(0.25)
+        self.fc2 = nn.Linear(5, 4, bias=False)
+        self.head = nn.Linear(4 * 4 * 4, 7)  # in train mode only
+
+    def forward(self, x: torch.Tensor) -> Any:
+        x = self.norm(torch.relu(self.bn(self.conv(x))))
+        x = self.grouped(self.pool(self.module(x)))
+        flat = x.flatten(1)
+        x = self.fc2(self.dropout(0.5 * self.fc1(flat)))
+        return (x, self.head(flat)) if self.training else x
+
+
+LAWS = {"*.weight": "normal(0, 0.01)"}
+
+# measure, place, what it is
+EXPECTED: list[tuple[str, str, Any]] = [
+    ("parameters", "conv", 2 * 6 * 9 + 6),
+    ("parameters", "", 114 + 12 + (12 + 2) + (18 + 112) + 216 + (320 + 5) + 20),
+    ("parameters", "head", 64 * 7 + 7),
+    ("weights", "", 108 + 12 + 18 + 108 + 216 + 320 + 20),
+    ("weights_and_biases", "", 108 + 6 + 12 + 2 + 18 + 108 + 4 + 216 + 320 + 5 + 20),
+    ("multiply_adds", "conv", 108 * 64),
+    ("multiply_adds", "conv fc1", 108 * 64 + 320),
+    ("neurons", "conv", 6 * 64),
+    ("neurons", "", 6 * 64 + (2 + 3 + 4) * 64 + 4 * 16 + 5 + 4),
+    ("connections", "conv", (18 + 1) * 6 * 64),
+    ("connections", "fc2", 20),
+    ("output", "conv", [6, 8, 8]),
+    ("output", "", [4]),
+    ("incoming", "grouped", [12, 4, 4]),
+    ("incoming", "module", [6, 8, 8]),
+    ("side", "grouped", 4),
+    ("depth", "", 6),  # conv, two of the module, grouped, fc1, fc2
+    ("layers", "", 7),
+    ("beside", "", 1),
+    ("convolutions", "", ["3x3 6", "1x1 3", "3x3 4", "3x3 4 g2"]),
+    ("every_convolution", "module", ["1x1 2", "1x1 3", "3x3 4"]),
+    ("filters", "grouped", 4),
+    ("filters", "fc1", 5),
+    ("weight_shape", "grouped", [4, 6, 3, 3]),
+    ("weight_shape", "fc1", [5, 64]),
+    ("inputs", "grouped", 54),
+    ("inputs", "fc2", 5),
+    ("window", "conv", [3, 2]),
+    ("window", "pool", [2, 2]),
+    ("padding", "conv", 1),
+    ("strides", "", [2, 1, 1, 1]),
+    ("groups", "", [1, 1, 1, 2]),
+    ("pools", "", ["max 2x2/2"]),
+    ("distinct_pools", "", ["max 2x2/2"]),
+    ("distinct_strides", "", [1, 2]),
+    ("distinct_paddings", "", [0, 1]),
+    ("distinct_filters", "", [2, 3, 4, 6]),
+    ("distinct_sides", "", [4, 8]),
+    ("sequence", "conv norm pool", ["3x3 6", "LRN", "max 2x2/2"]),
+    ("branches", "module", ["", "1x1 2", "1x1 3, 3x3 4"]),
+    ("repeats", "module", 2),
+    ("units", "", [5, 4]),
+    ("units", "head", [7]),
+    ("lrn", "norm", [5, 1e-3 / 5, 0.75, 2.0]),
+    ("factors", "", [1e-3, 0.5]),
+    ("image", "", [2, 16, 16]),
+    ("dropouts", "", [0.25]),
+    ("initialisation", "*.weight", "normal(0, 0.01)"),
+    ("sources", "grouped", [[0, 1, 2, 3, 4, 5]] * 2 + [[6, 7, 8, 9, 10, 11]] * 2),
+]
+
+
+@pytest.fixture(scope="module")
+def subject() -> Subject:
+    net, images = Net(), torch.empty(3, 2, 16, 16)
+    return Subject(trace(net.eval(), images), trace(net, images, training=True), LAWS)
+
+
+@pytest.mark.parametrize(("name", "at", "expected"), EXPECTED)
+def test_a_measure_is_what_is_counted_by_hand(subject: Subject, name: str, at: str, expected: Any) -> None:
+    assert MEASURES[name](subject, at) == expected
+
+
+def test_every_measure_is_counted_by_hand() -> None:
+    assert {name for name, *_ in EXPECTED} == MEASURES.keys()
+
+
+@pytest.mark.parametrize(
+    ("name", "at", "message"),
+    [
+        ("output", "nowhere", "there are no operations at 'nowhere'"),
+        ("parameters", "pool", "there are no parameters at 'pool'"),
+        ("filters", "module", "there are 3 convolutions or matrix products at 'module'; expected one"),
+        ("window", "module", "there are 3 convolutions or poolings at 'module'; expected one"),
+        ("filters", "pool", "there are no convolutions or matrix products at 'pool'"),
+        ("lrn", "conv", "there is no local response normalisation at 'conv'"),
+        ("initialisation", "fc1.bias", "no law is declared for 'fc1.bias'"),
+        ("side", "fc1", "'fc1' ends with 5 values, which are no map"),
+        ("branches", "conv", "nothing is concatenated or added at 'conv'"),
+    ],
+)
+def test_a_place_that_cannot_be_measured_so_is_told(subject: Subject, name: str, at: str, message: str) -> None:
+    with pytest.raises(PlaceError, match=message):
+        MEASURES[name](subject, at)
