@@ -150,7 +150,7 @@ class BNInception(nn.Module):
 
 
 @initialisation(
-    locus="as in googlenet.py, of which the network is a variant; arXiv:1502.03167 prints none",
+    locus="the weights of googlenet.py, whose variant the network is, from memory; arXiv:1502.03167 prints none",
     rules={
         "*.bn.weight": "1",
         "*.weight": "uniform(-sqrt(3 / fan_in), sqrt(3 / fan_in))",
