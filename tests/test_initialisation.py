@@ -420,7 +420,7 @@ def test_every_declaration_belongs_to_an_init_function_that_a_network_names() ->
 def test_a_declaration_has_a_locus_and_says_what_is_from_memory() -> None:
     # What the ledger of paper facts prints; all other numbers are from memory or from torchvision's source.
     printed = {"alexnet.gaussian_unit_biases", "vgg.gaussian", "vgg.gaussian_and_norm", "lenet.lecun_uniform"}
-    printed |= {"nin.gaussian_cifar10", "googlenet_torchvision.normal_001"}
+    printed |= {"nin.gaussian_cifar10", "googlenet_torchvision.normal_001", "zfnet.gaussian_zero_biases"}
     for name, found in _catalog._initialisations().items():
         assert len(found.locus.split()) >= 4, name
         assert ("from memory" in found.locus) == (name not in printed), name
