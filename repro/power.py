@@ -418,7 +418,7 @@ class Bench:
         plan = replace(
             self.plan,
             forwards=((self.size, batch),),
-            backward=(self.size, batch),
+            backward=(self.size, max(batch, 2)),  # a batch of one has no statistics where a map is one value
             expected=self.state if state is None else state,
         )
         network = Network(self.healthy.source, copy.deepcopy(self.pristine), Stopwatch(), self.healthy.fixed)
