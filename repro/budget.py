@@ -28,7 +28,9 @@ FLOAT64_LIMIT = 1e-10
 
 _CHUNK = 1 << 15  # elements looked at together: 256 KiB in float64, and few enough not to be shared out over threads
 
-# float64 rounds 2^29 = 5e8 times finer than float32. What is this many times smaller in float64 was rounding in both.
+FINER = 2.0**29  # times that float64 rounds finer than float32
+
+# What is this many times smaller in float64 than in float32 was rounding in both.
 ZERO = 1e6
 
 # Two rounding errors of one zero may differ by this much and no more: the smallest of few elements is small by chance.
@@ -85,11 +87,15 @@ def judge(actual: torch.Tensor, reference: torch.Tensor, truth: torch.Tensor, fa
     return _ZERO if max(sizes) <= ROUNDING * min(sizes) else verdict
 
 
-def pooled(verdicts: Mapping[str, Verdict], factor: float = GRADIENT_FACTOR) -> dict[str, Verdict]:
+def pooled(
+    verdicts: Mapping[str, Verdict], again: Mapping[str, Verdict] | None = None, factor: float = GRADIENT_FACTOR
+) -> dict[str, Verdict]:
     """The verdicts of `judge` on the tensors of one run, none held to less than the error that is usual in that run.
 
     The gradient of a bias is one long sum, and correct kernels that add it up in another order differ twelvefold in how
     near they come. Beside the errors of all other gradients, in units of each one's spread, such luck is no yardstick.
+
+    again: the same by other kernels, both sides once more; neither side is then held to less than it does by either.
     """
     errors = ("max_actual", "max_reference", "rms_actual", "rms_reference")
     measured = [v for v in verdicts.values() if not v.problem and (v.max_actual or v.max_reference)]
@@ -97,31 +103,42 @@ def pooled(verdicts: Mapping[str, Verdict], factor: float = GRADIENT_FACTOR) -> 
         return dict(verdicts)
     usual = {name: median(getattr(verdict, name) for verdict in measured) for name in errors}
 
-    def over(verdict: Verdict, own: str, other: str) -> float:
+    def over(name: str, own: str, other: str) -> float:
+        verdict, second = verdicts[name], (again or verdicts)[name]
         pairs = [(f"{which}_{own}", f"{which}_{other}") for which in ("max", "rms")]
-        allowances = [(getattr(verdict, a), max(getattr(verdict, b), usual[b])) for a, b in pairs]
+        yardsticks = {b: max(getattr(verdict, b), 0.0 if second.problem else getattr(second, b)) for _, b in pairs}
+        allowances = [(getattr(verdict, a), max(yardsticks[b], usual[b])) for a, b in pairs]
         return max((error / allowance if allowance else math.inf) if error else 0.0 for error, allowance in allowances)
 
     found = {}
     for name, verdict in verdicts.items():
         if not verdict.problem:
-            ratio = min(verdict.ratio, over(verdict, "actual", "reference"))
-            inverse = min(verdict.inverse, over(verdict, "reference", "actual"))
+            ratio = min(verdict.ratio, over(name, "actual", "reference"))
+            inverse = min(verdict.inverse, over(name, "reference", "actual"))
             verdict = replace(verdict, passed=max(ratio, inverse) <= factor, ratio=ratio, inverse=inverse)
         found[name] = verdict
     return found
 
 
 def agree(actual: torch.Tensor, truth: torch.Tensor, float32: torch.Tensor | None = None) -> Verdict:
-    """Judge a float64 result against the float64 truth: `ratio` is the greatest difference over `FLOAT64_LIMIT`.
+    """Judge a float64 result against the float64 truth: `ratio` is the greatest difference over what is allowed.
 
-    float32: the reference's result in that precision, for what may be zero in exact arithmetic, where a spread is
-    nothing but rounding: such is the gradient of a bias under a normalisation by the batch.
+    float32: the reference's result in that precision. Where it is so far from the truth that the same rounding, `FINER`
+    times smaller, would be more than `FLOAT64_LIMIT`, a small multiple of that is allowed: a sum of much that cancels.
+    What is zero in exact arithmetic has a spread of nothing but rounding and agrees with any other such zero: the
+    gradient of a bias under a normalisation by the batch.
     """
     verdict = _judge(actual, truth, truth, lambda own, _, __: own / FLOAT64_LIMIT, 1.0)
-    if verdict.passed or float32 is None or not _vanishes(truth, float32) or not _vanishes(actual, float32):
+    if verdict.passed or float32 is None or float32.shape != truth.shape:
         return verdict
-    return _ZERO
+    if _vanishes(truth, float32) and _vanishes(actual, float32):
+        return _ZERO
+    off = _measure(float32.reshape(-1), float32.reshape(-1), truth.reshape(-1)).top_actual
+    rounding = GRADIENT_FACTOR * off / FINER / (verdict.spread or math.inf)
+    if verdict.problem or not FLOAT64_LIMIT < rounding < math.inf:
+        return verdict
+    ratio = verdict.max_actual / rounding
+    return replace(verdict, passed=ratio <= 1.0, ratio=ratio, inverse=ratio)
 
 
 def _vanishes(wide: torch.Tensor, narrow: torch.Tensor) -> bool:

@@ -31,7 +31,7 @@ from repro.allocator import keep_memory
 from repro.canonical import VIEWS
 from repro.errors import ReproError
 from repro.faults import Fault, faults, kinds, off_by, places
-from repro.graph import Graph, Node
+from repro.graph import Graph, Node, TraceError
 from repro.mapping import Entry, KeyMap
 from repro.parity import initialisation
 from repro.parity.causes import Difference, Side
@@ -39,7 +39,7 @@ from repro.parity.check import CHECKS, FUNCTIONS, check, made
 from repro.parity.differences import differences
 from repro.parity.network import Network, Stopwatch
 from repro.parity.pair import Pair, Plan, Runs
-from repro.references import Source, resolve
+from repro.references import Size, Source, resolve
 from repro.result import Outcome, Result
 
 IMAGES = 2  # images of a trial
@@ -263,10 +263,18 @@ class Bench:
         self.healthy = Network.of(source, self.size, Stopwatch())
         self.pristine = copy.deepcopy(self.healthy.module)
         self.state = self.healthy.conditioned(self.size, seed)
-        self.plan = Plan((self.size,), ((self.size, IMAGES),), (self.size, IMAGES), seed, self.state, self.state)
+        self.plan = Plan(self._sizes(), ((self.size, IMAGES),), (self.size, IMAGES), seed, self.state, self.state)
         parameters = sum(tensor.numel() for tensor in self.state.values())
         self.small, self.large = parameters < SMALL, parameters >= LARGE
         self.runs = Runs(self.healthy, self.plan, self.state)
+
+    def _sizes(self) -> tuple[Size, ...]:
+        """What structure is proved at, and trained at where the smaller size is too small for an auxiliary head."""
+        try:
+            self.healthy.graph(self.size, True)
+        except TraceError:
+            return self.variant.input_size, self.size
+        return (self.size,)
 
     def trials(self) -> Iterator[Trial]:
         """Every fault this network has a place for, one place a kind."""
@@ -410,7 +418,7 @@ class Bench:
         plan = replace(
             self.plan,
             forwards=((self.size, batch),),
-            backward=(self.size, batch),
+            backward=(self.size, max(batch, 2)),  # a batch of one has no statistics where a map is one value
             expected=self.state if state is None else state,
         )
         network = Network(self.healthy.source, copy.deepcopy(self.pristine), Stopwatch(), self.healthy.fixed)

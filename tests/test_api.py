@@ -8,6 +8,7 @@ import os
 import subprocess
 import sys
 from collections.abc import Callable
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -537,3 +538,29 @@ def test_the_package_has_the_library_and_imports_torch_for_it_only() -> None:
 def test_a_name_that_the_package_has_not_is_an_attribute_error() -> None:
     with pytest.raises(AttributeError, match="module 'repro' has no attribute 'assert_equal'"):
         repro.assert_equal  # type: ignore[attr-defined]  # noqa: B018
+
+
+class Stacked(nn.Module):
+    """Normalised by the batch over large maps, where the layout decides how exactly torch adds up."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        channels = (3, 8, 8, 8)
+        self.layers = nn.Sequential(
+            *(
+                nn.Sequential(nn.Conv2d(before, after, 3, padding=1), nn.BatchNorm2d(after), nn.ReLU())
+                for before, after in pairwise(channels)
+            )
+        )
+        self.fc = nn.Linear(8, 4)
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        x = self.fc(self.layers(x).mean((2, 3)))
+        return x
+
+
+def test_another_layout_of_the_weights_is_no_difference() -> None:
+    torch.manual_seed(0)
+    expected = Stacked()
+    actual = copy.deepcopy(expected).to(memory_format=torch.channels_last)
+    assert repro.assert_equivalent(actual, expected, torch.randn(2, 3, 128, 128))

@@ -10,7 +10,7 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from repro.budget import FACTOR, FLOAT64_LIMIT, Verdict, agree, judge
+from repro.budget import FACTOR, FINER, FLOAT64_LIMIT, GRADIENT_FACTOR, Verdict, agree, judge, pooled
 
 # Differences below are multiples of this: exact in float32 beside numbers up to 1000, and far above one unit there.
 TICK = 2.0**-10
@@ -410,3 +410,64 @@ def test_the_layout_in_memory_is_no_matter(layout: str) -> None:
         verdict = agree(one, other)
         assert not verdict.passed
         assert verdict.index == (2, 7, 3, 11)
+
+
+# --- other kernels, and what is ill-conditioned ------------------------------------------------------------------
+
+
+def distances(actual: float, reference: float, problem: str = "") -> Verdict:
+    """A verdict on errors of these sizes, in units of the spread."""
+    ratio, inverse = actual / reference, reference / actual
+    passed = not problem and max(ratio, inverse) <= GRADIENT_FACTOR
+    return Verdict(passed, ratio, inverse, actual, reference, actual, reference, problem=problem)
+
+
+USUAL = {"a": distances(1e-6, 1e-6), "b": distances(1e-6, 1e-6)}
+
+
+@pytest.mark.parametrize(
+    ("again", "passes"),
+    [
+        ({}, False),
+        ({"odd": distances(1e-5, 1e-5)}, True),  # by other kernels both are as far off as the reference was
+        ({"odd": distances(1e-5, 1e-6)}, True),
+        ({"odd": distances(1e-6, 1e-5)}, False),  # only the reference is, and that is what is in question
+        ({"odd": distances(2e-6, 1e-5)}, True),  # but within the factor
+        ({"odd": distances(1e-5, 1e-5, "NaN")}, False),  # nothing is learned of a run that went wrong
+    ],
+)
+def test_what_fails_by_the_usual_kernels_may_be_as_far_off_as_others_are(
+    again: dict[str, Verdict], passes: bool
+) -> None:
+    verdicts = {**USUAL, "odd": distances(1e-6, 1.1e-5)}
+    found = pooled(verdicts, {**USUAL, **again} if again else None)
+    assert found["odd"].passed is passes
+    assert found["a"].passed
+
+
+def test_errors_beyond_those_of_all_kernels_fail() -> None:
+    verdicts = {**USUAL, "odd": distances(1e-6, 1e-3)}
+    assert not pooled(verdicts, {**USUAL, "odd": distances(1e-5, 1e-5)})["odd"].passed
+
+
+@pytest.mark.parametrize(("share", "passes"), [(0.9, True), (1.1, False)])
+def test_in_float64_a_sum_that_cancels_may_be_off_by_what_float32_shows(share: float, passes: bool) -> None:
+    truth = ramp(1000)
+    spread = float(truth.std(correction=0))
+    float32 = truth.clone()
+    float32[3] += 0.5 * spread  # half of it is lost in float32
+    actual = truth.clone()
+    actual[7] += share * GRADIENT_FACTOR * 0.5 * spread / FINER
+    assert not agree(actual, truth).passed, "it is more than is allowed by itself"
+    verdict = agree(actual, truth, float32.float())
+    assert verdict.passed is passes
+    assert verdict.ratio == pytest.approx(share, rel=1e-3)
+
+
+def test_in_float64_nothing_is_excused_where_float32_is_near() -> None:
+    truth = ramp(1000)
+    actual = truth.clone()
+    actual[7] += 2 * FLOAT64_LIMIT * float(truth.std(correction=0))
+    assert not agree(actual, truth, truth.float()).passed
+    assert not agree(actual, truth, torch.full((1000,), math.nan)).passed
+    assert not agree(actual, truth, truth.float()[:10]).passed

@@ -52,7 +52,8 @@ def _factor(check: str) -> float:
 
 
 def _in_float64(worst: Verdict) -> str:
-    return f"largest difference {worst.max_actual:.1e} of the spread, {budget.FLOAT64_LIMIT:.0e} allowed"
+    allowed = worst.max_actual / worst.ratio if worst.ratio else budget.FLOAT64_LIMIT
+    return f"largest difference {worst.max_actual:.1e} of the spread, {allowed:.0e} allowed"
 
 
 def _in_float32(worst: Verdict, factor: float) -> str:

@@ -4,15 +4,16 @@ from __future__ import annotations
 
 import math
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any
+from typing import Any, TypeVar
 
 import torch
 
 from repro import fill, models
+from repro.errors import ReproError
 from repro.graph import Graph, TraceError, digest
 from repro.mapping import KeyMap, Matching, key_map_of_both_modes, match
 from repro.parity.differences import alignment
@@ -22,6 +23,7 @@ from repro.parity.steering import Steering
 from repro.references import Size
 from repro.result import Outcome, Result
 
+Found = TypeVar("Found")
 Case = tuple[Size, int]  # (channels, height, width), batch
 
 SHARE = 0.1  # of the parameters' size that a training step moves them by, so that a wrong gradient is seen in them
@@ -129,6 +131,15 @@ class Runs:
             self._keep(steering, True, dtype)
             self._installed = None
         return self._trained[dtype]
+
+    @cached_property
+    def relaid(self) -> Runs:
+        """The same with weights in channels_last, for which there are other kernels that add up in another order."""
+        state = {key: _channels_last(x) for key, x in self._states[torch.float32].items()}
+        runs = Runs(self.network, self._plan, state, self._names, self._first or self)
+        runs._sides = self._sides
+        self._installed = None  # what they share is the module
+        return runs
 
     @property
     def made(self) -> dict[str, list[str]]:
@@ -278,6 +289,12 @@ class Pair:
         state = given if given is not None else self.keys.apply(self.ours.state(torch.float32))
         return Runs(self.reference, self.plan, state, names, self.ours)
 
+    def again(self, of: Callable[[Runs, Runs], Found]) -> Found | None:
+        """The same of both sides by other kernels; None for programs that do not run with weights in channels_last."""
+        with suppress(ReproError):
+            return of(self.ours.relaid, self.theirs.relaid)
+        return None
+
     @property
     def declared(self) -> models.Initialisation | None:
         """What the subject's initial values should be; None unless it is of the catalog."""
@@ -323,6 +340,10 @@ class Pair:
         """A result of one check of this pair."""
         subject = self.subject.source.spec.removeprefix("repro:")
         return Result(check, subject, self.reference.source.spec, outcome, message, evidence or {})
+
+
+def _channels_last(x: torch.Tensor) -> torch.Tensor:
+    return x.to(memory_format=torch.channels_last) if x.ndim == 4 else x
 
 
 def _norm(tensors: Iterable[torch.Tensor]) -> float:

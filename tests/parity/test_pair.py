@@ -132,3 +132,32 @@ def test_another_value_in_the_references_own_weights_fails_the_values(check: Che
     assert {"structure", "mapping", "train.structure"} <= set(results.passed)
     assert results.unpassed["values"] == "fail"
     assert results["values"].message.startswith("fc.bias differs from the reference's fc.bias in 1 of 5 elements")
+
+
+# --- other kernels -----------------------------------------------------------------------------------------------
+
+
+def test_runs_again_are_in_channels_last(pair: MakePair) -> None:
+    made = pair(Net, Renamed)
+    weights = [x for x in made.ours.relaid.state(torch.float32).values() if x.ndim == 4]
+    assert weights
+    assert all(x.is_contiguous(memory_format=torch.channels_last) for x in weights)
+    both = made.again(lambda ours, theirs: (ours.gradients(torch.float32), theirs.gradients(torch.float32)))
+    assert both is not None
+    usual = made.ours.gradients(torch.float32)
+    assert both[0].parameters.keys() == usual.parameters.keys()
+    for key, gradient in usual.parameters.items():
+        assert gradient is not None
+        torch.testing.assert_close(both[0].parameters[key], gradient, rtol=1e-3, atol=1e-4)
+    assert made.ours.forwards(torch.float32), "the usual runs go on with their own weights"
+
+
+def test_a_program_that_does_not_run_in_channels_last_is_not_run_again(pair: MakePair) -> None:
+    made = pair(Net, Renamed)
+
+    def refuse(*_: Any) -> None:
+        raise RuntimeError("view size is not compatible")
+
+    assert made.again(lambda ours, theirs: 1) == 1
+    made.reference.module.register_forward_pre_hook(refuse)
+    assert made.again(lambda ours, theirs: theirs.gradients(torch.float32)) is None
