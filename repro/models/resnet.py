@@ -8,8 +8,10 @@ convolutions have no such choice, so `resnet18_v1_5` is but another name of `res
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Protocol
 
 import torch
+import torch.nn.functional as F
 from torch import nn
 
 from repro.models._catalog import initialisation, variant
@@ -18,10 +20,46 @@ from repro.models._images import require_images
 Norm = Callable[[int], nn.Module]
 
 
+class Padded(nn.Module):
+    """Option A of section 3.3: one pixel in `stride`, and zeros for the channels that are added; no parameters.
+
+    The paper does not say where the zeros go; here they are the last channels.
+    """
+
+    def __init__(self, in_channels: int, out_channels: int, stride: int) -> None:
+        super().__init__()
+        self.stride = stride
+        self.zeros = out_channels - in_channels
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        x = F.pad(x[:, :, :: self.stride, :: self.stride], (0, 0, 0, 0, 0, self.zeros))
+        return x
+
+
+def option_a(in_channels: int, out_channels: int, stride: int, norm: Norm) -> nn.Module:  # noqa: ARG001  # zeros have none
+    """Option A of section 3.3: zeros for the channels that are added, the identity where the shape does not change."""
+    if stride == 1 and in_channels == out_channels:
+        return nn.Identity()
+    return Padded(in_channels, out_channels, stride)
+
+
+def option_b(in_channels: int, out_channels: int, stride: int, norm: Norm) -> nn.Module:
+    """Option B of section 3.3: a projection where the shape changes, the identity elsewhere."""
+    if stride == 1 and in_channels == out_channels:
+        return nn.Identity()
+    return option_c(in_channels, out_channels, stride, norm)
+
+
+def option_c(in_channels: int, out_channels: int, stride: int, norm: Norm) -> nn.Module:
+    """Option C of section 4.1: a projection, whether the shape changes or not."""
+    return nn.Sequential(nn.Conv2d(in_channels, out_channels, 1, stride, bias=False), norm(out_channels))
+
+
 class BasicBlock(nn.Module):
     """Two 3x3 convolutions and a shortcut (Figure 5, left)."""
 
     expansion = 1
+    option = staticmethod(option_b)  # which shortcut (section 4.1)
 
     def __init__(self, in_channels: int, planes: int, stride: int, norm: Norm) -> None:
         super().__init__()
@@ -29,7 +67,7 @@ class BasicBlock(nn.Module):
         self.bn1 = norm(planes)
         self.conv2 = nn.Conv2d(planes, planes, 3, padding=1, bias=False)
         self.bn2 = norm(planes)
-        self.shortcut = shortcut(in_channels, planes, stride, norm)
+        self.shortcut = self.option(in_channels, planes, stride, norm)
         self.relu = nn.ReLU(inplace=True)
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
@@ -57,7 +95,7 @@ class Bottleneck(nn.Module):
         self.bn2 = norm(width)
         self.conv3 = nn.Conv2d(width, out_channels, 1, bias=False)
         self.bn3 = norm(out_channels)
-        self.shortcut = shortcut(in_channels, out_channels, stride, norm)
+        self.shortcut = option_b(in_channels, out_channels, stride, norm)
         self.relu = nn.ReLU(inplace=True)
 
     @staticmethod
@@ -81,14 +119,12 @@ class BottleneckV1_5(Bottleneck):
         return 1, stride
 
 
-def shortcut(in_channels: int, out_channels: int, stride: int, norm: Norm) -> nn.Module:
-    """Option B of section 3.3: a projection where the shape changes, the identity elsewhere."""
-    if stride == 1 and in_channels == out_channels:
-        return nn.Identity()
-    return nn.Sequential(nn.Conv2d(in_channels, out_channels, 1, stride, bias=False), norm(out_channels))
+class Block(Protocol):
+    """A class of blocks; a block puts out `expansion` times as many channels as it has planes."""
 
+    expansion: int
 
-Block = type[BasicBlock] | type[Bottleneck]
+    def __call__(self, in_channels: int, planes: int, stride: int, norm: Norm) -> nn.Module: ...
 
 
 def stage(block: Block, in_channels: int, planes: int, stride: int, repeats: int, norm: Norm) -> nn.Sequential:
@@ -169,14 +205,35 @@ class ResNet(nn.Module):
     },
 )
 def he_fan_in(network: nn.Module) -> None:
+    """As in `he_fan_in_bare_shortcuts`, and the scale of a projection's normalisation starts at one like any other."""
+    he_fan_in_bare_shortcuts(network)
+
+
+@initialisation(
+    locus=(
+        "arXiv:1512.03385, sections 3.4 and 4.2, and arXiv:1603.05027, appendix, by arXiv:1502.01852, equation 10; "
+        "the last layer as in AlexNet (NIPS 2012, section 5) and, with the scales of 1, in arXiv:1706.02677, section "
+        "5.1; all but AlexNet from memory"
+    ),
+    rules={
+        "*.bn?.weight": "1",
+        "fc.weight": "normal(0, 0.01)",
+        "*.weight": "normal(0, sqrt(2 / fan_in))",
+        "*.bias": "0",
+    },
+)
+def he_fan_in_bare_shortcuts(network: nn.Module) -> None:
     """Convolutions from N(0, 2/fan_in): section 3.4 refers to He et al. 2015, arXiv:1502.01852, equation 10.
 
-    The affine parameters of a norm start at one and zero. The paper says nothing of the last layer; it is drawn from
-    N(0, 0.01^2) with a zero bias, as its predecessors' last layers are (AlexNet, section 5).
+    Biases start at zero, the scales of a norm at one. The paper says nothing of the last layer; it is drawn from
+    N(0, 0.01^2), as its predecessors' last layers are (AlexNet, section 5). Declared for networks that have no
+    normalisation in a shortcut: every rule of a declaration must find its parameters.
     """
     for module in network.modules():
         if isinstance(module, nn.Conv2d):
             nn.init.kaiming_normal_(module.weight, mode="fan_in", nonlinearity="relu")
+            if module.bias is not None:
+                nn.init.zeros_(module.bias)
         elif isinstance(module, nn.Linear):
             nn.init.normal_(module.weight, std=0.01)
             nn.init.zeros_(module.bias)
