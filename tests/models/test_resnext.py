@@ -168,6 +168,23 @@ def test_resnext_29_averages_its_last_maps() -> None:
         torch.testing.assert_close(network(x), network.get_submodule("fc")(maps.mean((2, 3))))
 
 
+@torch.no_grad()
+def test_the_first_convolution_of_resnext_29_is_normalised_and_rectified() -> None:
+    torch.manual_seed(0)
+    backbone = _catalog.build("resnext29_8x64d").eval().get_submodule("backbone")
+    conv1, bn1, conv2_x = (backbone.get_submodule(name) for name in ("conv1", "bn1", "conv2_x"))
+    bn1.get_parameter("bias").uniform_(-1, 1)
+    x = torch.randn(1, 3, 9, 6)
+    torch.testing.assert_close(backbone(x)[0], conv2_x(bn1(conv1(x)).clamp(min=0)))
+
+
+def test_a_new_resnext_29_is_initialised(monkeypatch: pytest.MonkeyPatch) -> None:
+    seen: list[nn.Module] = []
+    monkeypatch.setattr("repro.models.resnext_cifar.he_fan_in", seen.append)
+    network = on_meta("resnext29_8x64d")
+    assert seen == [network]
+
+
 @pytest.mark.parametrize("name", PARAMETERS)
 def test_documented_sizes_classes_and_channels(name: str) -> None:
     network = on_meta(name, num_classes=7, in_channels=2)
