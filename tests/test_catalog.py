@@ -228,21 +228,26 @@ def test_two_entries_of_one_name_are_refused(monkeypatch: pytest.MonkeyPatch, tm
 
 
 @functools.cache
-def graph(name: str, size: tuple[int, int, int]) -> Graph | None:
+def graph(name: str, size: tuple[int, int, int], training: bool) -> Graph | None:
     """The variant's canonical graph for two images of this size, None if it does not take them."""
     try:
-        return canonical(trace(built(name), images(2, *size)))
+        return canonical(trace(built(name), images(2, *size), training=training))
     except TraceError:
         return None
 
 
-def same(one: Variant, other: Variant) -> bool:
-    """Whether two variants are one network: equal canonical graphs at a size that both take."""
+def same_mode(one: Variant, other: Variant, training: bool) -> bool:
+    """Whether two variants have equal canonical graphs in this mode, at a size that both take."""
     for size in (one.other_size, other.other_size, one.input_size, other.input_size):
-        graphs = graph(one.name, size), graph(other.name, size)
+        graphs = graph(one.name, size, training), graph(other.name, size, training)
         if graphs[0] is not None and graphs[1] is not None:
             return match(graphs[0], graphs[1]) is not None
     return False
+
+
+def same(one: Variant, other: Variant) -> bool:
+    """Whether two variants are one network in both modes; some differ only in training, by their dropout."""
+    return all(same_mode(one, other, training) for training in (False, True))
 
 
 def duplicates(variants: Iterable[Variant]) -> list[tuple[str, str]]:

@@ -364,7 +364,11 @@ def test_a_small_tensor_that_fits_many_laws_is_taken_for_torchs_default() -> Non
 LIGHT = "googlenet googlenet_torchvision inception_v3 lenet5 lenet5_28 nin_cifar10 nin_imagenet".split()
 LIGHT += ["resnet18", "resnet50_gn"]
 # Drawn by the same two functions; of their wide layers, seven eighths of the network, one example each is enough.
-WIDE = [name for name in CATALOG if name.startswith("vgg") and name not in ("vgg11", "vgg11_bn")]
+WIDE = [
+    name
+    for name, variant in CATALOG.items()
+    if variant.module in ("repro.models.vgg", "repro.models.vgg_dense") and name not in ("vgg11", "vgg11_bn")
+]
 
 
 @pytest.fixture
@@ -405,7 +409,7 @@ def test_a_vgg_is_drawn_as_its_locus_has_it(name: str, monkeypatch: pytest.Monke
         network = models.build(name)
     network.fc1, network.fc2 = nn.Linear(64, 64), nn.Linear(64, 64)
     vgg.gaussian(network)
-    getattr(vgg, CATALOG[name].init)(network)
+    getattr(vgg, CATALOG[name].init.rpartition(".")[2])(network)
     assert problems(name, network) == []
 
 

@@ -81,12 +81,12 @@ class Bottleneck(nn.Module):
     """1x1, 3x3, 1x1 convolutions and a shortcut (Figure 5, right); the stride is in the first (Table 1)."""
 
     expansion = 4
-    widen = 1  # channels of the 3x3 convolution, as a multiple of planes
+    widen: float = 1  # channels of the 3x3 convolution, as a multiple of planes
     groups = 1  # groups of the 3x3 convolution
 
     def __init__(self, in_channels: int, planes: int, stride: int, norm: Norm) -> None:
         super().__init__()
-        width = planes * self.widen
+        width = int(planes * self.widen)
         out_channels = planes * self.expansion
         stride1, stride2 = self.strides(stride)
         self.conv1 = nn.Conv2d(in_channels, width, 1, stride1, bias=False)

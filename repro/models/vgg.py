@@ -6,6 +6,7 @@ The names with _bn have a batch normalisation after every convolution, as in tor
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import TypeVar
 
 import torch
 from torch import nn
@@ -15,6 +16,7 @@ from repro.models._images import require_images
 from repro.models.alexnet import response_norm
 
 Layers = Callable[[int, int, int], list[nn.Module]]
+Network = TypeVar("Network", bound=nn.Module)
 
 # Table 1, column by column: five blocks, each followed by a max pooling.
 A = (
@@ -72,6 +74,23 @@ def conv_bn_relu(in_channels: int, filters: int, kernel: int) -> list[nn.Module]
     return [conv, nn.BatchNorm2d(filters), relu]
 
 
+def convolutions(blocks: tuple[tuple[str, ...], ...], in_channels: int, layers: Layers) -> nn.Sequential:
+    """The five blocks of a column of Table 1, each with its max pooling: 512 maps at 1/32 of the resolution."""
+    found = nn.Sequential()
+    channels = in_channels
+    for block in blocks:
+        modules: list[nn.Module] = []
+        for name in block:
+            if name == "LRN":
+                modules.append(response_norm())  # its parameters are AlexNet's (section 2.1)
+            else:
+                kernel, filters = (int(number) for number in name.removeprefix("conv").split("-"))
+                modules += layers(channels, filters, kernel)
+                channels = filters
+        found.append(nn.Sequential(*modules, nn.MaxPool2d(2)))
+    return found
+
+
 class VGG(nn.Module):
     """A column of Table 1.
 
@@ -85,18 +104,7 @@ class VGG(nn.Module):
     ) -> None:
         super().__init__()
         self.in_channels = in_channels
-        self.blocks = nn.Sequential()
-        channels = in_channels
-        for block in blocks:
-            modules: list[nn.Module] = []
-            for name in block:
-                if name == "LRN":
-                    modules.append(response_norm())  # its parameters are AlexNet's (section 2.1)
-                else:
-                    kernel, filters = (int(number) for number in name.removeprefix("conv").split("-"))
-                    modules += layers(channels, filters, kernel)
-                    channels = filters
-            self.blocks.append(nn.Sequential(*modules, nn.MaxPool2d(2)))
+        self.blocks = convolutions(blocks, in_channels, layers)
         self.avgpool = nn.AdaptiveAvgPool2d(7)
         self.fc1 = nn.Linear(512 * 7 * 7, 4096)
         self.fc2 = nn.Linear(4096, 4096)
@@ -144,7 +152,7 @@ def gaussian(network: nn.Module) -> None:
         "*.bias": "0",
     },
 )
-def gaussian_and_norm(network: VGG) -> VGG:
+def gaussian_and_norm(network: Network) -> Network:
     """As `gaussian`, and batch normalisations, which the paper does not have, start with scale one and shift zero."""
     for module in network.modules():
         if isinstance(module, nn.BatchNorm2d):

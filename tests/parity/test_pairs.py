@@ -32,8 +32,8 @@ TORCHVISION = (
 ).split()
 TIMM = (
     "inception_v3 inception_v4 inception_resnet_v2 vgg11 vgg13 vgg16 vgg19 vgg11_bn vgg13_bn vgg16_bn vgg19_bn resnet18"
-    " resnet34 resnet50 resnet101 resnet152 resnet50_gn resnext50_32x4d resnext101_32x8d resnext101_64x4d"
-    " wide_resnet50_2 wide_resnet101_2"
+    " resnet34 resnet50 resnet101 resnet152 resnet50_gn resnext50_32x4d resnext101_32x4d resnext101_32x8d"
+    " resnext101_64x4d wide_resnet50_2 wide_resnet101_2"
 ).split()
 
 
