@@ -291,6 +291,7 @@ def imports_torch(tmp_path: Path) -> Callable[[str], bool]:
     "program",
     [
         "import repro, repro.models, repro.cli, repro.result, repro.errors, repro.render.json, repro.render.text",
+        "import repro.papers; repro.papers.papers()",
         "from repro.cli import main; main(['list'])",
         "from repro.cli import main; main(['list', '--format', 'json'])",
         "from repro.cli import main; main(['--help'])",

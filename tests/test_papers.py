@@ -1,0 +1,117 @@
+"""The ledger: that its files are whole, and that each way in which a fact can contradict itself is told."""
+
+from __future__ import annotations
+
+import json
+import os
+from pathlib import Path
+
+import pytest
+
+from repro import models
+from repro.measures import MEASURES
+from repro.papers import STATUSES, Fact, LedgerError, paper, papers, parse
+
+FACTS = [fact for each in papers().values() for fact in each.facts]
+
+WHOLE = """
+title = "A Network"
+authors = "Somebody"
+year = 2020
+identifier = "arXiv:2001.00000"
+
+[[tables]]
+locus = "Table 1"
+network = "Net"
+of = ["lenet5"]
+status = "agrees"
+facts = [
+  {{ id = "net.params", quantity = "parameters", printed = "60,000", value = 60000{rest} }},
+]
+"""
+
+
+def whole(rest: str) -> str:
+    """A file with one fact, and these further things said of it."""
+    return WHOLE.format(rest=f", {rest}" if rest else "")
+
+
+def test_there_are_fourteen_papers_and_every_fact_is_accounted_for() -> None:
+    assert len(papers()) == 14
+    assert len(FACTS) == len({fact.id for fact in FACTS}) == 953
+    assert all(fact.locus and fact.network and fact.quantity and fact.printed for fact in FACTS)
+    assert {fact.status for fact in FACTS} == set(STATUSES)
+
+
+def test_every_fact_is_measured_or_has_a_reason() -> None:
+    assert [fact.id for fact in FACTS if bool(fact.measure) == bool(fact.reason)] == []
+    assert [fact.id for fact in FACTS if "TODO" in fact.reason + fact.arithmetic] == []
+
+
+def test_facts_name_measures_and_networks_that_there_are() -> None:
+    assert {fact.measure for fact in FACTS if fact.measure} <= MEASURES.keys()
+    assert {name for fact in FACTS for name in fact.of} <= models.catalog().keys()
+
+
+def test_no_fact_that_does_not_agree_is_without_arithmetic() -> None:
+    apart = [fact for fact in FACTS if fact.status in ("erratum", "convention", "unexplained")]
+    assert len(apart) > 40
+    assert [fact.id for fact in apart if not any(character.isdigit() for character in fact.arithmetic)] == []
+
+
+@pytest.mark.skipif("REPRO_LEDGER" not in os.environ, reason="needs REPRO_LEDGER, the file the facts were taken from")
+def test_the_facts_are_those_of_the_source() -> None:
+    source = json.loads(Path(os.environ["REPRO_LEDGER"]).read_text(encoding="utf-8"))["facts"]
+    assert {fact["id"] for fact in source} == {fact.id for fact in FACTS}
+
+
+def test_a_whole_file_is_read() -> None:
+    read = parse("net", whole('measure = "parameters"'))
+    assert (read.title, read.identifier) == ("A Network", "arXiv:2001.00000")
+    assert read.facts == (
+        Fact(
+            "net.params",
+            "net",
+            "Table 1",
+            "Net",
+            "parameters",
+            "60,000",
+            60000,
+            "agrees",
+            of=("lenet5",),
+            measure="parameters",
+        ),
+    )
+
+
+@pytest.mark.parametrize(
+    ("rest", "message"),
+    [
+        ("", "net.params: expected either a measure, or a reason why there is none"),
+        ('measure = "parameters", reason = "none"', "expected either a measure, or a reason why there is none"),
+        ('measure = "parameters", of = []', "it has a measure, and names no network of the catalog"),
+        ('measure = "parameters", status = "right"', "its status is 'right'; expected one of agrees, erratum"),
+        ('measure = "parameters", status = "erratum"', "it is erratum, and has no arithmetic"),
+        ('measure = "parameters", status = "erratum", arithmetic = "1 + 1"', "does not say what is measured"),
+        ('measure = "parameters", measured = 1', "its status is agrees, so there is nothing else to be measured"),
+        ('measure = "parameters", colour = "red"', "unexpected keyword argument 'colour'"),
+        ('id = "params"', "net.toml:"),
+        ("measure =", "net.toml:"),
+    ],
+)
+def test_a_fact_that_contradicts_itself_is_told(rest: str, message: str) -> None:
+    with pytest.raises(LedgerError, match=message):
+        parse("net", whole(rest))
+
+
+def test_a_fact_of_another_paper_is_told() -> None:
+    with pytest.raises(LedgerError, match=r"its id does not begin with other\."):
+        parse("other", whole('measure = "parameters"'))
+
+
+def test_a_paper_that_is_not_there_is_told_with_the_closest() -> None:
+    assert paper("resnet").identifier == "arXiv:1512.03385"
+    with pytest.raises(LedgerError, match="no paper is called 'resnets'; closest: resnet"):
+        paper("resnets")
+    with pytest.raises(LedgerError, match="no paper is called 'xyzzy'; there are alexnet, bn"):
+        paper("xyzzy")
