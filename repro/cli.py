@@ -234,6 +234,7 @@ def _verify(options: argparse.Namespace) -> int:
     if options.power:
         return _power(options, [variant.name for variant in chosen])
     from repro.conformance import check
+    from repro.papers import papers
     from repro.parity.network import Stopwatch
     from repro.parity.verify import verify
 
@@ -250,18 +251,22 @@ def _verify(options: argparse.Namespace) -> int:
         for variant in chosen:
             if text:
                 print(variant.name)
-            checks = chain(verify(variant, stopwatch, options.seed), (check(v) for v in [variant]))
-            timed = _timed(checks, phases)
-            pairs = groupby(timed, key=lambda result: result.reference)
-            for reference, group in pairs:
+            checks = chain(verify(variant, stopwatch, options.seed), map(check, [variant]))
+            pairs = groupby(
+                _timed(checks, phases), key=lambda result: (result.reference, result.check == "conformance")
+            )
+            for (reference, _), group in pairs:
                 found = list(group)
                 results += found
                 advance(f"{variant.name} {reference}")
-                if text:
+                if text and found[0].check == "conformance":
+                    print(*rendering.conformity(found[0]), *rendering.details(found), sep="\n", flush=True)
+                elif text:
                     print(rendering.row(found), *rendering.details(found), sep="\n", flush=True)
     timing = _timing(stopwatch, phases)
     if text:
         print(f"\n{rendering.LEGEND}\n\n{rendering.total(results)}")
+        print(*rendering.ledger(results, [fact.reason for each in papers().values() for fact in each.facts]), sep="\n")
         if options.timing:
             print(*rendering.timing(timing), sep="\n")
     else:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import textwrap
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from itertools import groupby
 from typing import Any
@@ -85,11 +86,30 @@ def _further(result: Result, width: int = WIDTH) -> Iterator[str]:
         yield f"    and {len(found) - _SHOWN} more differences (the JSON has them all)"
 
 
+def conformity(result: Result) -> Iterator[str]:
+    """One line on the facts that papers print of a network, if the ledger has any; details tell of those that fail."""
+    facts = result.evidence.get("facts", [])
+    if facts:
+        confirmed = sum(fact["confirmed"] for fact in facts)
+        yield f"  {result.reference:<36} {confirmed} of {_count(len(facts), 'printed fact')} confirmed"
+
+
+def ledger(results: Sequence[Result], reasons: Sequence[str]) -> Iterator[str]:
+    """What became of the facts of the ledger. reasons: of each of them, why nothing confirms it, "" if something can."""
+    found = [fact for result in results for fact in result.evidence.get("facts", [])]
+    if found:
+        known = {fact["id"]: fact for fact in found}
+        counts = Counter(fact["status"] if fact["confirmed"] else "refuted" for fact in known.values())
+        told = ", ".join(f"{count} {status}" for status, count in counts.most_common())
+        yield f"{len(known)} of the {len(reasons)} facts of the ledger measured: {told};"
+        yield f"{sum(map(bool, reasons))} cannot be measured on a network, and say why (repro facts)"
+
+
 def total(results: Sequence[Result]) -> str:
     """The last line."""
     counts = summary(results)
     networks = len({result.subject for result in results})
-    pairs = len({(result.subject, result.reference) for result in results if result.reference != "none"})
+    pairs = len({(r.subject, r.reference) for r in results if r.reference != "none" and r.check != "conformance"})
     checks = ", ".join(f"{count} {name}" for name, count in counts.items())
     return f"{_count(networks, 'network')}, {_count(pairs, 'pair')}; checks: {checks}"
 
