@@ -24,6 +24,7 @@ import repro
 from repro import models
 from repro.allocator import keep_memory
 from repro.errors import ReproError, first_line
+from repro.papers import STATUSES, paper, papers
 from repro.result import Result, exit_code
 
 if TYPE_CHECKING:
@@ -130,9 +131,17 @@ def _parser() -> argparse.ArgumentParser:
     )
     verb.set_defaults(run=_compare)
 
-    verb = verbs.add_parser("facts", parents=[common], help="what the papers print, beside what is measured")
+    verb = verbs.add_parser("facts", help="what the papers print, beside what is measured")
+    verb.add_argument("--format", choices=("text", "json", "markdown"), default="text", help="default: text")
+    verb.add_argument("--debug", action="store_true", help="show the traceback of an error")
     verb.add_argument("paper", metavar="PAPER", nargs="?", help="default: all of them")
     verb.add_argument("--network", metavar="NAME", help="facts that are measured on this network of the catalog")
+    verb.add_argument(
+        "--verdict",
+        action="append",
+        choices=("fail", *STATUSES),
+        help="only facts that came out so; may be repeated",
+    )
     verb.set_defaults(run=_facts)
 
     verb = verbs.add_parser(
@@ -234,7 +243,6 @@ def _verify(options: argparse.Namespace) -> int:
     if options.power:
         return _power(options, [variant.name for variant in chosen])
     from repro.conformance import check
-    from repro.papers import papers
     from repro.parity.network import Stopwatch
     from repro.parity.verify import verify
 
@@ -304,12 +312,11 @@ def _jobs() -> int:
 
 def _facts(options: argparse.Namespace) -> int:
     from repro.conformance import rows
-    from repro.papers import paper as named
-    from repro.papers import papers
 
-    chosen = [named(options.paper)] if options.paper else list(papers().values())
-    network = models.get(options.network).name if options.network else None
-    found = rows(chosen, network)
+    chosen = [paper(options.paper)] if options.paper else list(papers().values())
+    found = rows(chosen, models.get(options.network).name if options.network else None)
+    if options.verdict:
+        found = [row for row in found if row.verdict in options.verdict]
     if options.format == "json":
         from repro.render import json
 
@@ -317,7 +324,8 @@ def _facts(options: argparse.Namespace) -> int:
     else:
         from repro.render import facts as rendering
 
-        print(*rendering.table(found), sep="\n")
+        lines = rendering.markdown if options.format == "markdown" else rendering.table
+        print(*lines(found), sep="\n")
     return 1 if any(row.verdict == "fail" for row in found) else 0
 
 

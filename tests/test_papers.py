@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 from pathlib import Path
 
 import pytest
@@ -57,6 +58,20 @@ def test_no_fact_that_does_not_agree_is_without_arithmetic() -> None:
     apart = [fact for fact in FACTS if fact.status in ("erratum", "convention", "unexplained")]
     assert len(apart) > 40
     assert [fact.id for fact in apart if not any(character.isdigit() for character in fact.arithmetic)] == []
+
+
+SUM = re.compile(r"((?:[\d,.]+|[()+*/-]| )*[+*/][\d,.()+*/ -]*) = ([\d,.]*\d)")
+
+
+def test_the_arithmetic_is_right() -> None:
+    checked = 0
+    for fact in FACTS:
+        for left, right in SUM.findall(fact.arithmetic):
+            value = eval(left.strip().replace(",", ""))  # numbers and operators only, by the pattern
+            decimals = len(right.partition(".")[2])
+            assert round(value, decimals) == float(right.replace(",", "")), (fact.id, left, right)
+            checked += 1
+    assert checked > 15
 
 
 @pytest.mark.skipif("REPRO_LEDGER" not in os.environ, reason="needs REPRO_LEDGER, the file the facts were taken from")

@@ -95,7 +95,7 @@ def conformity(result: Result) -> Iterator[str]:
 
 
 def ledger(results: Sequence[Result], reasons: Sequence[str]) -> Iterator[str]:
-    """What became of the facts of the ledger. reasons: of each of them, why nothing confirms it, "" if something can."""
+    """What became of the facts of the ledger. reasons: of each of them, why nothing confirms it, "" if it can be."""
     found = [fact for result in results for fact in result.evidence.get("facts", [])]
     if found:
         known = {fact["id"]: fact for fact in found}
