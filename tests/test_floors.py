@@ -26,12 +26,12 @@ FLOORS = {
     "papers": ["repro.papers", "repro.papers.*"],
     "mechanism": [
         f"repro.{name}"
-        for name in "movement graph canonical mapping fill budget layers evaluate initialisation checkpoint".split()
+        for name in "movement graph canonical mapping fill budget layers measures evaluate initialisation checkpoint".split()
     ],
     "references": ["repro.references"],
     "parity": ["repro.parity", "repro.parity.*"],
     "audit": ["repro.audit", "repro.audit.*"],
-    "checkers": ["repro.conformance", "repro.golden", "repro.faults", "repro.faults.*", "repro.power"],
+    "checkers": ["repro.conformance", "repro.oracle", "repro.golden", "repro.faults", "repro.faults.*", "repro.power"],
     "render": ["repro.render", "repro.render.*"],
     "library": ["repro.api"],
     "faces": ["repro.cli", "repro.pytest_plugin"],

@@ -1,0 +1,82 @@
+"""The second evaluation in NumPy agrees with the networks, and would not with others."""
+
+from __future__ import annotations
+
+import ast
+import functools
+from pathlib import Path
+from typing import Any
+
+import numpy
+import pytest
+import torch
+
+from repro import budget, fill, models, oracle
+from repro.budget import Verdict
+from repro.oracle import ORACLES
+from repro.parity.network import Network, Stopwatch, widened
+from repro.references import resolve
+
+SMALL = "lenet5", "nin_cifar10"
+
+
+def compared(name: str, size: tuple[int, int, int], **changes: torch.Tensor) -> Verdict:
+    """A network's float64 outputs judged against the oracle's; changes: weights that the oracle is not told of."""
+    network, state = prepared(name)
+    images = fill.image(0, 2, size).double()
+    network.install({**state, **changes})
+    expected = ORACLES[name]({key: value.numpy() for key, value in state.items()}, images.numpy())
+    return budget.agree(network.outputs(images)[0], torch.from_numpy(expected))
+
+
+@functools.cache
+def prepared(name: str) -> tuple[Network, dict[str, torch.Tensor]]:
+    size = models.get(name).input_size
+    network = Network.of(resolve(f"repro:{name}"), size, Stopwatch())
+    return network, widened(network.conditioned(size, 0))
+
+
+@pytest.mark.parametrize("name", ORACLES)
+@pytest.mark.parametrize("which", ["input_size", "other_size"])
+def test_the_networks_agree_with_their_papers_formulas(name: str, which: str) -> None:
+    verdict = compared(name, getattr(models.get(name), which))
+    assert verdict.passed
+    assert verdict.max_actual < 1e-12
+
+
+@pytest.mark.parametrize(("name", "key"), [("lenet5", "c3.four.weight"), ("nin_cifar10", "mlpconv2.cccp1.bias")])
+def test_one_other_weight_is_noticed(name: str, key: str) -> None:
+    weight = prepared(name)[1][key].clone()
+    weight.view(-1)[3] *= 1 + 1e-6
+    assert not compared(name, models.get(name).input_size, **{key: weight}).passed
+
+
+# What the papers say, said otherwise in the oracle: each must be noticed.
+OTHERWISE: list[tuple[str, str, Any]] = [
+    ("lenet5", "squash", numpy.tanh),
+    ("lenet5", "subsampling", lambda x, coefficient, bias: coefficient * x[:, :, 0:-1:2, 0:-1:2] + bias),
+    ("nin_cifar10", "maximum", functools.partial(oracle.maximum, round_up=False)),
+    ("alexnet", "response_normalisation", functools.partial(oracle.response_normalisation, alpha=2e-5)),
+    ("alexnet", "response_normalisation", functools.partial(oracle.response_normalisation, k=1)),
+    ("alexnet", "response_normalisation", functools.partial(oracle.response_normalisation, n=3)),
+]
+
+
+@pytest.mark.parametrize(("name", "function", "other"), OTHERWISE)
+def test_another_formula_is_noticed(monkeypatch: pytest.MonkeyPatch, name: str, function: str, other: Any) -> None:
+    if function == "maximum":
+        monkeypatch.setattr(oracle, function, lambda x, size, stride, round_up=False: other(x, size, stride))
+    else:
+        monkeypatch.setattr(oracle, function, other)
+    verdict = compared(name, models.get(name).input_size)
+    assert not verdict.passed
+
+
+def test_the_oracle_shares_nothing_with_the_modules() -> None:
+    tree = ast.parse(Path(oracle.__file__).read_text(encoding="utf-8"))
+    imported = {node.module for node in ast.walk(tree) if isinstance(node, ast.ImportFrom)}
+    imported |= {alias.name for node in ast.walk(tree) if isinstance(node, ast.Import) for alias in node.names}
+    ours_and_others = {
+        name for name in imported if name and name.partition(".")[0] not in ("__future__", "collections")
+    }
+    assert ours_and_others == {"numpy", "numpy.typing", "numpy.lib.stride_tricks", "repro.papers"}
