@@ -14,7 +14,7 @@ import pytest
 import repro
 from repro.parity.check import CHECKS
 
-PARITY = Path(repro.__file__).parent / "parity"
+PACKAGE = Path(repro.__file__).parent
 TESTS = Path(__file__).parent
 
 
@@ -64,11 +64,11 @@ def uncontrolled(checks: set[str], tests: Path) -> list[str]:
 
 
 def test_every_check_has_a_negative_control() -> None:
-    assert uncontrolled({*CHECKS, *named(PARITY)}, TESTS) == []
+    assert uncontrolled({*CHECKS, *named(PACKAGE)}, TESTS) == []
 
 
 def test_the_checks_are_found_by_name_too() -> None:
-    assert {"structure", "mapping", "train.structure", "initialisation"} <= named(PARITY)
+    assert {"structure", "mapping", "train.structure", "initialisation"} <= named(PACKAGE)
 
 
 # --- that this can fail ------------------------------------------------------------------------------------------

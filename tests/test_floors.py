@@ -26,7 +26,9 @@ FLOORS = {
     "papers": ["repro.papers", "repro.papers.*"],
     "mechanism": [
         f"repro.{name}"
-        for name in "movement graph canonical mapping fill budget layers measures evaluate initialisation checkpoint".split()
+        for name in (
+            "movement graph canonical mapping fill budget layers measures evaluate initialisation checkpoint"
+        ).split()
     ],
     "references": ["repro.references"],
     "parity": ["repro.parity", "repro.parity.*"],
