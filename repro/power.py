@@ -204,15 +204,28 @@ def study(names: Iterable[str], seed: int = 0, jobs: int = 1, done: Callable[[st
     """Plant every kind of fault in these networks of the catalog, and run them correctly in every way.
 
     jobs: processes to share the networks out over; the heaviest have the machine to themselves. done: called with the
-    name of each finished network. Raises ReproError if a process is killed.
+    name of each finished network. Raises ReproError if a process is killed that has but one network.
     """
     names = list(names)
     heavy = [name for name in names if _parameters(name) >= HEAVY]
     found: dict[str, Study] = {}
-    for group, processes in (([name for name in names if name not in heavy], jobs), (heavy, 1)):
+
+    def finish(group: Sequence[str], processes: int) -> None:
         for name, result in _studied(group, seed, processes):
             found[name] = result
             done(name)
+
+    try:
+        finish([name for name in names if name not in heavy], jobs)
+        finish(heavy, 1)
+    except BrokenProcessPool:  # what is finished is kept, and the rest studied one network at a time
+        for name in [name for name in names if name not in found]:
+            try:
+                finish([name], 1)
+            except BrokenProcessPool as error:
+                raise ReproError(
+                    f"the process that planted faults in {name} was killed, most likely for want of memory"
+                ) from error
     every = [found[name] for name in names]
     return Study(
         tuple(trial for each in every for trial in each.trials),
@@ -222,16 +235,11 @@ def study(names: Iterable[str], seed: int = 0, jobs: int = 1, done: Callable[[st
 
 
 def _studied(names: Sequence[str], seed: int, jobs: int) -> Iterator[tuple[str, Study]]:
-    """What each network gives, in the order in which they are finished."""
+    """What each network gives, in the order in which they are finished. Raises BrokenProcessPool."""
     with ProcessPoolExecutor(jobs, mp_context=get_context("spawn"), initializer=_start, initargs=(jobs,)) as pool:
-        try:
-            running = {pool.submit(_of_network, name, seed): name for name in names}
-            for future in as_completed(running):
-                yield running[future], future.result()
-        except BrokenProcessPool as error:
-            raise ReproError(
-                "a process that planted faults was killed, most likely for want of memory; --jobs 1 needs least"
-            ) from error
+        running = {pool.submit(_of_network, name, seed): name for name in names}
+        for future in as_completed(running):
+            yield running[future], future.result()
 
 
 def _parameters(name: str) -> int:

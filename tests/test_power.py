@@ -611,7 +611,27 @@ def test_the_heaviest_networks_have_the_machine_to_themselves(
     assert [jobs for jobs, *_ in InProcess.made] == [2, 1]
 
 
-def test_a_process_that_is_killed_is_told_as_an_error(
+def test_after_a_process_is_killed_the_rest_is_studied_one_at_a_time(
+    quick: Callable[..., None], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    study_one, killed = power._of_network, ["lenet5"]
+
+    def of_network(name: str, seed: int) -> Study:
+        if name in killed:
+            killed.remove(name)
+            raise BrokenProcessPool
+        return study_one(name, seed)
+
+    quick("initial bias")
+    monkeypatch.setattr(power, "_of_network", of_network)
+    finished: list[str] = []
+    found = study(["lenet5_28", "lenet5"], jobs=2, done=finished.append)
+    assert [trial.network for trial in found.trials] == ["lenet5_28", "lenet5"]
+    assert sorted(finished) == ["lenet5", "lenet5_28"]
+    assert InProcess.made[-1][0] == 1
+
+
+def test_a_process_that_is_killed_with_one_network_is_told_as_an_error(
     quick: Callable[..., None], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def killed(*_: object) -> Study:
@@ -619,7 +639,7 @@ def test_a_process_that_is_killed_is_told_as_an_error(
 
     quick("initial bias")
     monkeypatch.setattr(power, "_of_network", killed)
-    with pytest.raises(ReproError, match=r"was killed, most likely for want of memory; --jobs 1 needs least"):
+    with pytest.raises(ReproError, match=rf"planted faults in {NAME} was killed, most likely for want of memory"):
         study([NAME])
 
 
