@@ -87,9 +87,7 @@ def judge(actual: torch.Tensor, reference: torch.Tensor, truth: torch.Tensor, fa
     return _ZERO if max(sizes) <= ROUNDING * min(sizes) else verdict
 
 
-def pooled(
-    verdicts: Mapping[str, Verdict], again: Mapping[str, Verdict] | None = None, factor: float = GRADIENT_FACTOR
-) -> dict[str, Verdict]:
+def pooled(verdicts: Mapping[str, Verdict], again: Mapping[str, Verdict] | None = None) -> dict[str, Verdict]:
     """The verdicts of `judge` on the tensors of one run, none held to less than the error that is usual in that run.
 
     The gradient of a bias is one long sum, and correct kernels that add it up in another order differ twelvefold in how
@@ -115,7 +113,7 @@ def pooled(
         if not verdict.problem:
             ratio = min(verdict.ratio, over(name, "actual", "reference"))
             inverse = min(verdict.inverse, over(name, "reference", "actual"))
-            verdict = replace(verdict, passed=max(ratio, inverse) <= factor, ratio=ratio, inverse=inverse)
+            verdict = replace(verdict, passed=max(ratio, inverse) <= GRADIENT_FACTOR, ratio=ratio, inverse=inverse)
         found[name] = verdict
     return found
 

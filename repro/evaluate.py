@@ -119,9 +119,8 @@ def _convolution(node: Node, x: torch.Tensor, weight: torch.Tensor, bias: torch.
 
 
 def _batch_norm(node: Node, x: torch.Tensor, *operands: torch.Tensor) -> torch.Tensor:
-    of = dict(
-        zip(norm_operands(node), operands, strict=False)
-    )  # a call that knows no running statistics has no such attribute
+    # A call that knows no running statistics has no such attribute.
+    of = dict(zip(norm_operands(node), operands, strict=False))
     training: bool = node.get("training")
     mean, variance = (None, None) if training else (of["running_mean"], of["running_var"])
     return F.batch_norm(x, mean, variance, of.get("weight"), of.get("bias"), training, eps=node.get("eps"))

@@ -38,7 +38,7 @@ from repro.parity.causes import Difference, Side
 from repro.parity.check import CHECKS, FUNCTIONS, check, made
 from repro.parity.differences import differences
 from repro.parity.network import Network, Stopwatch
-from repro.parity.pair import Pair, Plan, Runs
+from repro.parity.pair import Pair, Plan, Runs, channels_last
 from repro.references import Size, Source, resolve
 from repro.result import Outcome, Result
 
@@ -522,7 +522,7 @@ def _through_float64(bench: Bench) -> dict[str, torch.Tensor]:
 
 
 def _channels_last(bench: Bench) -> dict[str, torch.Tensor]:
-    return {key: x.to(memory_format=torch.channels_last) if x.ndim == 4 else x for key, x in bench.state.items()}
+    return {key: channels_last(x) for key, x in bench.state.items()}
 
 
 Way = Callable[[Bench], tuple[Pair, AbstractContextManager[Any]]]

@@ -30,6 +30,19 @@ from repro.result import Outcome, Result
 COLUMNS = 80
 ROOT = Path(repro.__file__).parents[1]
 
+# The checks of a pair that need nothing but the two.
+OF_TWO_NETWORKS = [
+    "structure",
+    "mapping",
+    "forward.float64",
+    "forward.float32",
+    "backward.float64",
+    "backward.float32",
+    "train.structure",
+    "train.float64",
+    "train.float32",
+]
+
 REPORT = {
     "type": "object",
     "required": ["tool", "version", "environment", "results", "summary"],
@@ -48,20 +61,7 @@ REPORT = {
                 "type": "object",
                 "required": ["check", "subject", "reference", "outcome", "message", "evidence"],
                 "properties": {
-                    "check": {
-                        "enum": [
-                            "structure",
-                            "mapping",
-                            "forward.float64",
-                            "forward.float32",
-                            "backward.float64",
-                            "backward.float32",
-                            "train.structure",
-                            "train.float64",
-                            "train.float32",
-                            "initialisation",
-                        ]
-                    },
+                    "check": {"enum": [*OF_TWO_NETWORKS, "initialisation"]},
                     "subject": {"type": "string", "minLength": 1},
                     "reference": {"type": "string", "minLength": 1},
                     "outcome": {"enum": ["pass", "fail", "skip", "error"]},
@@ -542,17 +542,7 @@ def test_compare_of_equal_networks_is_clean(run: Run, nets: str) -> None:
     ran = run("compare", f"{nets}:Net", f"{nets}:Net", "--input-size", "2x8x8", "--input-size", "2,9,5")
     assert (ran.code, ran.err) == (0, "")
     assert ran.out.startswith(f"{nets}:Net (here) against {nets}:Net (there)\n")
-    assert re.findall(r"^(\S+) +pass ", ran.out, re.MULTILINE) == [
-        "structure",
-        "mapping",
-        "forward.float64",
-        "forward.float32",
-        "backward.float64",
-        "backward.float32",
-        "train.structure",
-        "train.float64",
-        "train.float32",
-    ]
+    assert re.findall(r"^(\S+) +pass ", ran.out, re.MULTILINE) == OF_TWO_NETWORKS
     assert re.findall(r"^(\S+) +skip ", ran.out, re.MULTILINE) == ["initialisation"]
     assert "3x2x8x8 and 3x2x9x5" in " ".join(ran.out.split())
     assert len(ran.longest) <= COLUMNS, ran.longest

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import partial
 
 import torch
 
-from repro import budget
 from repro.budget import Verdict
 from repro.mapping import Entry
-from repro.parity.numbers import judged
+from repro.parity.numbers import in_float32, in_float64, judged
 from repro.parity.pair import Pair, Runs
 from repro.result import Outcome, Result
 
@@ -30,31 +30,15 @@ def backward64(pair: Pair) -> Result:
         first = next(key for key in theirs if (ours[key] is None) != (theirs[key] is None))
         evidence = {"missing": missing, "tensor": first}
         return pair.result("backward.float64", Outcome.FAIL, missing[0] + more, evidence)
-    verdicts = {key: budget.agree(actual, truth) for key, actual, truth in _found(ours, theirs)}
-    if not all(verdict.passed for verdict in verdicts.values()):  # unless float32 says that it is ill-conditioned
-        rounding = pair.again(lambda _, theirs: _theirs(pair, theirs, torch.float32))
-        rounding = rounding or _theirs(pair, pair.theirs, torch.float32)
-        verdicts = {key: budget.agree(actual, truth, rounding[key]) for key, actual, truth in _found(ours, theirs)}
+    verdicts = in_float64(pair, partial(_together, pair))
     return judged(pair, "backward.float64", verdicts, "gradient", _evidence(verdicts))
 
 
 def backward32(pair: Pair) -> Result:
     """In float32, on the same side of every kink, neither is much further from the float64 truth than the other."""
-    verdicts = _verdicts32(pair, pair.ours, pair.theirs)
-    found = budget.pooled(verdicts)
-    if not all(verdict.passed for verdict in found.values()):  # unless other kernels are as far off
-        found = budget.pooled(verdicts, pair.again(lambda ours, theirs: _verdicts32(pair, ours, theirs)))
+    verdicts = in_float32(pair, partial(_together, pair))
     followed = {"ours": pair.ours.steered["eval"], "theirs": pair.theirs.steered["eval"]}
-    return judged(pair, "backward.float32", found, "gradient", {**_evidence(found), "kinks": followed})
-
-
-def _verdicts32(pair: Pair, subject: Runs, reference: Runs) -> dict[str, Verdict]:
-    truth = _both(pair, pair.ours, pair.theirs, torch.float64)[1]
-    return {
-        key: budget.judge(actual, expected, wide)
-        for key, actual, expected in _found(*_both(pair, subject, reference, torch.float32))
-        if (wide := truth[key]) is not None
-    }
+    return judged(pair, "backward.float32", verdicts, "gradient", {**_evidence(verdicts), "kinks": followed})
 
 
 Gradients = Mapping[str, torch.Tensor | None]
@@ -62,18 +46,14 @@ Gradients = Mapping[str, torch.Tensor | None]
 
 def _both(pair: Pair, subject: Runs, reference: Runs, dtype: torch.dtype) -> tuple[Gradients, Gradients]:
     """Ours and theirs under the reference's keys, in the order in which backward comes to them."""
-    ours = subject.gradients(dtype)
-    theirs = _theirs(pair, reference, dtype)
+    ours, theirs = subject.gradients(dtype), reference.gradients(dtype)
     mine: dict[str, torch.Tensor | None] = {}
-    for entry in _entries(pair):
+    entries = _entries(pair)
+    for entry in entries:
         gradient = ours.parameters.get(entry.source)
         mine[entry.target] = entry.moved(gradient) if gradient is not None else None
-    return {**mine, INPUT: ours.image}, theirs
-
-
-def _theirs(pair: Pair, reference: Runs, dtype: torch.dtype) -> Gradients:
-    gradients = reference.gradients(dtype)
-    return {**{e.target: gradients.parameters.get(e.target) for e in _entries(pair)}, INPUT: gradients.image}
+    its = {entry.target: theirs.parameters.get(entry.target) for entry in entries}
+    return {**mine, INPUT: ours.image}, {**its, INPUT: theirs.image}
 
 
 def _entries(pair: Pair) -> list[Entry]:
@@ -99,7 +79,11 @@ def _frozen(pair: Pair, key: str, side: str) -> str:
     return " (its requires_grad is off)" if parameter is not None and not parameter.requires_grad else ""
 
 
-def _found(ours: Gradients, theirs: Gradients) -> list[tuple[str, torch.Tensor, torch.Tensor]]:
+def _together(
+    pair: Pair, subject: Runs, reference: Runs, dtype: torch.dtype
+) -> list[tuple[str, torch.Tensor, torch.Tensor]]:
+    """The gradients that there are on both sides."""
+    ours, theirs = _both(pair, subject, reference, dtype)
     pairs = ((key, ours[key], theirs[key]) for key in theirs)
     return [(key, one, other) for key, one, other in pairs if one is not None and other is not None]
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import torch
@@ -10,10 +10,40 @@ import torch
 from repro import budget
 from repro.budget import Verdict
 from repro.errors import ReproError
-from repro.parity.pair import Pair
+from repro.parity.pair import Pair, Runs
 from repro.result import Outcome, Result
 
 Verdicts = Mapping[str, Verdict]  # what was compared -> how it came out
+
+# What two runs gave in a precision: (what, ours, theirs).
+Together = Callable[[Runs, Runs, torch.dtype], Sequence[tuple[str, torch.Tensor, torch.Tensor]]]
+
+
+def in_float64(pair: Pair, together: Together) -> dict[str, Verdict]:
+    """How the tensors of both sides come out in float64; float32 is asked for only where one is too far off."""
+    compared = together(pair.ours, pair.theirs, torch.float64)
+    verdicts = {name: budget.agree(actual, truth) for name, actual, truth in compared}
+    if not all(verdict.passed for verdict in verdicts.values()):  # unless float32 says that it is ill-conditioned
+        narrow = pair.again(lambda ours, theirs: together(ours, theirs, torch.float32))
+        narrow = narrow or together(pair.ours, pair.theirs, torch.float32)
+        rounding = {name: theirs for name, _, theirs in narrow}
+        verdicts = {name: budget.agree(actual, truth, rounding.get(name)) for name, actual, truth in compared}
+    return verdicts
+
+
+def in_float32(pair: Pair, together: Together) -> dict[str, Verdict]:
+    """How they come out in float32, by the errors of the whole run; other kernels run only where one is too far off."""
+    truths = {name: truth for name, _, truth in together(pair.ours, pair.theirs, torch.float64)}
+
+    def judged_by(ours: Runs, theirs: Runs) -> dict[str, Verdict]:
+        compared = together(ours, theirs, torch.float32)
+        return {n: budget.judge(actual, expected, truths[n]) for n, actual, expected in compared if n in truths}
+
+    verdicts = judged_by(pair.ours, pair.theirs)
+    found = budget.pooled(verdicts)
+    if not all(verdict.passed for verdict in found.values()):  # unless other kernels are as far off
+        found = budget.pooled(verdicts, pair.again(judged_by))
+    return found
 
 
 def judged(pair: Pair, check: str, verdicts: Verdicts, what: str, evidence: dict[str, Any]) -> Result:
@@ -32,7 +62,7 @@ def judged(pair: Pair, check: str, verdicts: Verdicts, what: str, evidence: dict
     name = failed[0] if failed else max(verdicts, key=lambda key: max(verdicts[key].ratio, verdicts[key].inverse))
     verdict = verdicts[name]
     message = verdict.problem or (
-        _in_float64(verdict) if check.endswith("float64") else _in_float32(verdict, _factor(check))
+        _told_in_float64(verdict) if check.endswith("float64") else _told_in_float32(verdict, _factor(check))
     )
     if failed and not verdict.problem:
         message += (
@@ -51,12 +81,12 @@ def _factor(check: str) -> float:
     return budget.FACTOR if check.startswith("forward") else budget.GRADIENT_FACTOR
 
 
-def _in_float64(worst: Verdict) -> str:
+def _told_in_float64(worst: Verdict) -> str:
     allowed = worst.max_actual / worst.ratio if worst.ratio else budget.FLOAT64_LIMIT
     return f"largest difference {worst.max_actual:.1e} of the spread, {allowed:.0e} allowed"
 
 
-def _in_float32(worst: Verdict, factor: float) -> str:
+def _told_in_float32(worst: Verdict, factor: float) -> str:
     told = (
         f"{worst.ratio:.2f} times the reference's own distance from float64 "
         f"({worst.max_reference:.1e} of the spread), {factor:g} allowed"

@@ -135,7 +135,7 @@ class Runs:
     @cached_property
     def relaid(self) -> Runs:
         """The same with weights in channels_last, for which there are other kernels that add up in another order."""
-        state = {key: _channels_last(x) for key, x in self._states[torch.float32].items()}
+        state = {key: channels_last(x) for key, x in self._states[torch.float32].items()}
         runs = Runs(self.network, self._plan, state, self._names, self._first or self)
         runs._sides = self._sides
         self._installed = None  # what they share is the module
@@ -342,7 +342,8 @@ class Pair:
         return Result(check, subject, self.reference.source.spec, outcome, message, evidence or {})
 
 
-def _channels_last(x: torch.Tensor) -> torch.Tensor:
+def channels_last(x: torch.Tensor) -> torch.Tensor:
+    """The same values in that layout, where a tensor has channels."""
     return x.to(memory_format=torch.channels_last) if x.ndim == 4 else x
 
 

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 import torch
 
-from repro import budget
 from repro.budget import Verdict
-from repro.parity.numbers import judged
+from repro.parity.numbers import in_float32, in_float64, judged
 from repro.parity.pair import Pair, Runs
 from repro.result import Outcome, Result
 
@@ -17,30 +18,15 @@ def train64(pair: Pair) -> Result:
     counts = [len(runs.trained(torch.float64, size).outputs) for runs in (pair.ours, pair.theirs)]
     if counts[0] != counts[1]:
         return pair.result("train.float64", Outcome.FAIL, f"{counts[0]} outputs here, {counts[1]} there")
-    compared = _together(pair, pair.ours, pair.theirs, torch.float64)
-    verdicts = {name: budget.agree(actual, truth) for name, actual, truth in compared}
-    if not all(verdict.passed for verdict in verdicts.values()):  # unless float32 says that it is ill-conditioned
-        rounding = pair.again(lambda ours, theirs: _together(pair, ours, theirs, torch.float32))
-        rounding = rounding or _together(pair, pair.ours, pair.theirs, torch.float32)
-        narrow = {name: theirs for name, _, theirs in rounding}
-        verdicts = {name: budget.agree(actual, truth, narrow[name]) for name, actual, truth in compared}
+    verdicts = in_float64(pair, partial(_together, pair))
     return judged(pair, "train.float64", verdicts, "value", _evidence(pair, verdicts))
 
 
 def train32(pair: Pair) -> Result:
     """In float32, on the same side of every kink, neither is much further from the float64 truth than the other."""
-    verdicts = _verdicts32(pair, pair.ours, pair.theirs)
-    found = budget.pooled(verdicts)
-    if not all(verdict.passed for verdict in found.values()):  # unless other kernels are as far off
-        found = budget.pooled(verdicts, pair.again(lambda ours, theirs: _verdicts32(pair, ours, theirs)))
+    verdicts = in_float32(pair, partial(_together, pair))
     followed = {"ours": pair.ours.steered["train"], "theirs": pair.theirs.steered["train"]}
-    return judged(pair, "train.float32", found, "value", {**_evidence(pair, found), "kinks": followed})
-
-
-def _verdicts32(pair: Pair, subject: Runs, reference: Runs) -> dict[str, Verdict]:
-    truths = {name: truth for name, _, truth in _together(pair, pair.ours, pair.theirs, torch.float64)}
-    compared = _together(pair, subject, reference, torch.float32)
-    return {name: budget.judge(actual, expected, truths[name]) for name, actual, expected in compared}
+    return judged(pair, "train.float32", verdicts, "value", {**_evidence(pair, verdicts), "kinks": followed})
 
 
 def _together(
