@@ -45,6 +45,7 @@ _PRODUCTS = frozenset({"addmm", "mm", "bmm", "baddbmm"})
 _JOINS = frozenset({"cat", "add"})
 _ACROSS = "avg_pool3d"  # what a normalisation across channels is made of
 _POOLS = {"max_pool2d_with_indices": "max", "avg_pool2d": "average", "_adaptive_avg_pool2d": "average to"}
+_NORMS = {"native_batch_norm": "batch", "_native_batch_norm_legit_functional": "batch", "native_group_norm": "group"}
 
 
 class PlaceError(ReproError):
@@ -369,6 +370,54 @@ def weights_and_biases(subject: Subject, at: str) -> int:
     return int(weights(subject, at)) + units
 
 
+@measure
+def biased(subject: Subject, at: str) -> int:
+    """How many of its convolutions and matrix products have a bias."""
+    graph = subject.around(at)
+    return sum(_has_bias(node) for node in _weighted(graph, at))
+
+
+@measure
+def normalisations(subject: Subject, at: str) -> list[str]:
+    """The kinds of normalisation, each once: `batch, epsilon 0.001`, `LRN`; an empty list where there is none."""
+    graph = subject.around(at)
+    nodes = _operations(graph, at)
+    found = {f"{_NORMS[node.op]}, epsilon {node.get('eps'):g}" for node in nodes if node.op in _NORMS}
+    return sorted(found | {"LRN" for node in nodes if node.op == _ACROSS})
+
+
+@measure
+def pool_edges(subject: Subject, at: str) -> list[str]:
+    """What poolings do at the edge, each kind once: `max 3x3/2, padding 0, rounded up`.
+
+    Rounded is the size of the map; an average says whether it counts the zeros that it is padded with.
+    """
+    graph = subject.around(at)
+    nodes = _operations(graph, at)
+    return sorted({_pool_edge(graph, node) for node in nodes if node.op in _POOLS and node.get("kernel_size")})
+
+
+@measure
+def classifier(subject: Subject, at: str) -> list[str]:
+    """Fully connected layers and dropouts in the order of train mode: `dropout 0.5`, `4096`."""
+    told = {"bernoulli": lambda node: f"dropout {1 - node.get('p'):g}"}
+    told |= dict.fromkeys(_PRODUCTS, lambda node: str(node.shape[-1]))
+    return [told[node.op](node) for node in _operations(subject.training, at) if node.op in told]
+
+
+@measure
+def concatenations(subject: Subject, at: str) -> list[str]:
+    """The shape that each concatenation gives: `256x35x35`."""
+    graph = subject.around(at)
+    return ["x".join(map(str, node.shape[1:])) for node in _operations(graph, at) if node.op == "cat"]
+
+
+@measure
+def returned(subject: Subject, _: str) -> list[str]:
+    """The module that each output of train mode comes from, in their order."""
+    return [subject.training.node(edge).path for edge in subject.training.returned]
+
+
 def _within(path: str, at: str) -> bool:
     """Whether a path is at a place, which may be several modules with a space between them."""
     return not at or any(path == part or path.startswith(f"{part}.") for part in at.split())
@@ -479,6 +528,14 @@ def _strided(graph: Graph, node: Node) -> str:
 def _pool(graph: Graph, node: Node) -> str:
     kernel, stride = _window(graph, node)
     return f"{_POOLS[node.op]} {kernel}x{kernel}/{stride}"
+
+
+def _pool_edge(graph: Graph, node: Node) -> str:
+    padding = _same(node.get("padding"), node.path)
+    told = f"{_pool(graph, node)}, padding {padding}"
+    if node.op == "avg_pool2d" and padding:
+        told += " counted" if node.get("count_include_pad") else " not counted"
+    return f"{told}, rounded {'up' if node.get('ceil_mode') else 'down'}"
 
 
 def _batch(graph: Graph) -> int:

@@ -100,6 +100,13 @@ EXPECTED: list[tuple[str, str, Any]] = [
     ("image", "", [2, 16, 16]),
     ("dropouts", "", [0.25]),
     ("initialisation", "*.weight", "normal(0, 0.01)"),
+    ("biased", "", 4),  # conv, two of the module, fc1
+    ("normalisations", "", ["LRN", "batch, epsilon 1e-05"]),
+    ("normalisations", "module", []),
+    ("pool_edges", "", ["max 2x2/2, padding 0, rounded down"]),
+    ("classifier", "", ["5", "dropout 0.25", "4", "7"]),
+    ("concatenations", "", ["12x8x8"]),
+    ("returned", "", ["fc2", "head"]),
     ("sources", "grouped", [[0, 1, 2, 3, 4, 5]] * 2 + [[6, 7, 8, 9, 10, 11]] * 2),
 ]
 
@@ -136,3 +143,29 @@ def test_every_measure_is_counted_by_hand() -> None:
 def test_a_place_that_cannot_be_measured_so_is_told(subject: Subject, name: str, at: str, message: str) -> None:
     with pytest.raises(PlaceError, match=message):
         MEASURES[name](subject, at)
+
+
+@pytest.mark.parametrize(
+    ("pool", "expected"),
+    [
+        (nn.MaxPool2d(3, stride=2, ceil_mode=True), "max 3x3/2, padding 0, rounded up"),
+        (nn.MaxPool2d(3, stride=2, padding=1), "max 3x3/2, padding 1, rounded down"),
+        (nn.AvgPool2d(3, stride=1, padding=1), "average 3x3/1, padding 1 counted, rounded down"),
+        (
+            nn.AvgPool2d(3, stride=1, padding=1, count_include_pad=False),
+            "average 3x3/1, padding 1 not counted, rounded down",
+        ),
+        (nn.AvgPool2d(5, stride=3, count_include_pad=False), "average 5x5/3, padding 0, rounded down"),
+    ],
+)
+def test_the_edge_of_a_pooling_is_told_by_what_changes_its_output(pool: nn.Module, expected: str) -> None:
+    graph = trace(nn.Sequential(pool), torch.empty(2, 3, 16, 16))
+    assert MEASURES["pool_edges"](Subject(graph, graph, {}), "") == [expected]
+
+
+def test_an_adaptive_pooling_has_no_edge_and_a_group_normalisation_an_epsilon() -> None:
+    network = nn.Sequential(nn.AdaptiveAvgPool2d(4), nn.GroupNorm(2, 4, eps=1e-3))
+    graph = trace(network, torch.empty(2, 4, 16, 16))
+    subject = Subject(graph, graph, {})
+    assert MEASURES["pool_edges"](subject, "") == []
+    assert MEASURES["normalisations"](subject, "") == ["group, epsilon 0.001"]
