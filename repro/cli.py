@@ -145,6 +145,13 @@ def _parser() -> argparse.ArgumentParser:
     verb.set_defaults(run=_facts)
 
     verb = verbs.add_parser(
+        "deviations", help="where torchvision, timm and torch depart from the papers, looked for again"
+    )
+    verb.add_argument("--format", choices=("text", "json", "markdown"), default="text", help="default: text")
+    verb.add_argument("--debug", action="store_true", help="show the traceback of an error")
+    verb.set_defaults(run=_deviations)
+
+    verb = verbs.add_parser(
         "convert",
         parents=[common],
         help="a checkpoint of one implementation for another",
@@ -327,6 +334,25 @@ def _facts(options: argparse.Namespace) -> int:
         lines = rendering.markdown if options.format == "markdown" else rendering.table
         print(*lines(found), sep="\n")
     return 1 if any(row.verdict == "fail" for row in found) else 0
+
+
+def _deviations(options: argparse.Namespace) -> int:
+    from repro.deviations import register
+    from repro.deviations.check import check
+
+    results = list(check(register().deviations))
+    if options.format == "json":
+        from repro.render import json
+
+        print(json.report(results))
+    else:
+        from repro.render import deviations as rendering
+
+        if options.format == "markdown":
+            print(*rendering.markdown(results, register().found_in), sep="\n")
+        else:
+            print(*rendering.table(results), "", rendering.total(results), sep="\n")
+    return exit_code(results)
 
 
 def _compare(options: argparse.Namespace) -> int:

@@ -33,7 +33,10 @@ FLOORS = {
     "references": ["repro.references"],
     "parity": ["repro.parity", "repro.parity.*"],
     "audit": ["repro.audit", "repro.audit.*"],
-    "checkers": ["repro.conformance", "repro.oracle", "repro.golden", "repro.faults", "repro.faults.*", "repro.power"],
+    "checkers": [
+        *("repro.conformance", "repro.oracle", "repro.golden", "repro.faults", "repro.faults.*", "repro.power"),
+        *("repro.deviations", "repro.deviations.*"),
+    ],
     "render": ["repro.render", "repro.render.*"],
     "library": ["repro.api"],
     "faces": ["repro.cli", "repro.pytest_plugin"],
