@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
@@ -435,10 +435,10 @@ def test_what_an_experiment_does_not_find_is_told(experiment: str, given: dict[s
 
 
 @pytest.fixture
-def as_recorded(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[Any]]:
+def as_recorded(monkeypatch: pytest.MonkeyPatch) -> list[Any]:
     """The results of a register that holds, which the tests above establish entry by entry."""
     monkeypatch.setattr(checking, "held", lambda each, _: Found(each, each.expected, True))
-    yield list(check(register().deviations))
+    return list(check(register().deviations))
 
 
 def test_the_page_is_current(as_recorded: list[Any]) -> None:

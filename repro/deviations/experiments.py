@@ -125,7 +125,7 @@ def transforms_input(builder: str, weights: str) -> list[bool]:
     with torch.device("meta"):
         fresh = build(weights=None, init_weights=False)
         state = fresh.state_dict()
-        with mock.patch("torchvision.models._api.load_state_dict_from_url", lambda *_, **__: state):
+        with mock.patch("torchvision.models._api.load_state_dict_from_url", return_value=state):
             loaded = build(weights=_named(f"torchvision.models.{weights}"))
     return [fresh.transform_input, loaded.transform_input]
 

@@ -39,11 +39,12 @@ def markdown(results: Sequence[Result], found_in: str) -> Iterator[str]:
     """The page: a section for each network, in it one for each entry with a table of its checks."""
     yield "# Where the references depart from the papers\n"
     yield joined(
-        "torchvision, timm and torch are what everybody compares with. Where they are not what the papers print, it is "
-        "said here, with the networks of the catalog that are the one and the other, and with checks that find it again.",
-        f"What is recorded was found in {found_in}. `repro deviations` looks whether it is so in what is installed, and "
-        "fails where a reference has changed. A check on `repro:NAME` is for the contrast: our network does what the "
-        "paper does, or what the reference does, under a name of its own.",
+        "torchvision, timm and torch are what everybody compares with. Where they are not what the papers print, it "
+        "is said here, with the networks of the catalog that are the one and the other, and with checks that find it "
+        "again.",
+        f"What is recorded was found in {found_in}. `repro deviations` looks whether it is so in what is installed, "
+        "and fails where a reference has changed. A check on `repro:NAME` is for the contrast: our network does what "
+        "the paper does, or what the reference does, under a name of its own.",
     )
     unchecked = [result for result in results if result.outcome is Outcome.SKIP]
     yield joined(
