@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import nox
 
 nox.needs_version = ">=2024.10.9"
@@ -35,6 +37,18 @@ def verify(session: nox.Session) -> None:
     """Every network of the catalog against its references, on what a user would get: the installed package."""
     session.install(*CONSTRAINTS, ".")
     session.run("repro", "verify", "--timing", *session.posargs)
+
+
+PAGES = {"facts.md": "facts", "errata.md": "errata", "deviations.md": "deviations"}  # under docs/, and the command
+
+
+@nox.session(default=False)
+def docs(session: nox.Session) -> None:
+    """Make the generated pages under docs/ anew; tests/test_pages.py and tests/test_deviations.py hold them current."""
+    session.install(*CONSTRAINTS, ".")
+    for name, verb in PAGES.items():
+        with Path("docs", name).open("w", encoding="utf-8") as page:
+            session.run("repro", verb, "--format", "markdown", stdout=page, stderr=None)
 
 
 @nox.session(default=False)

@@ -144,6 +144,12 @@ def _parser() -> argparse.ArgumentParser:
     )
     verb.set_defaults(run=_facts)
 
+    verb = verbs.add_parser("errata", help="what the papers print wrongly, or by a convention, with the arithmetic")
+    verb.add_argument("--format", choices=("text", "json", "markdown"), default="text", help="default: text")
+    verb.add_argument("--debug", action="store_true", help="show the traceback of an error")
+    verb.add_argument("paper", metavar="PAPER", nargs="?", help="default: all of them")
+    verb.set_defaults(run=_errata)
+
     verb = verbs.add_parser(
         "deviations", help="where torchvision, timm and torch depart from the papers, looked for again"
     )
@@ -281,7 +287,7 @@ def _verify(options: argparse.Namespace) -> int:
     timing = _timing(stopwatch, phases)
     if text:
         print(f"\n{rendering.LEGEND}\n\n{rendering.total(results)}")
-        print(*rendering.ledger(results, [fact.reason for each in papers().values() for fact in each.facts]), sep="\n")
+        print(*rendering.ledger(results, [fact for each in papers().values() for fact in each.facts]), sep="\n")
         if options.timing:
             print(*rendering.timing(timing), sep="\n")
     else:
@@ -331,8 +337,27 @@ def _facts(options: argparse.Namespace) -> int:
     else:
         from repro.render import facts as rendering
 
-        lines = rendering.markdown if options.format == "markdown" else rendering.table
-        print(*lines(found), sep="\n")
+        print(*(rendering.page(found, chosen) if options.format == "markdown" else rendering.table(found)), sep="\n")
+    return 1 if any(row.verdict == "fail" for row in found) else 0
+
+
+def _errata(options: argparse.Namespace) -> int:
+    from repro.conformance import rows
+
+    chosen = [paper(options.paper)] if options.paper else list(papers().values())
+    found = [row for row in rows(chosen) if row.verdict in ("fail", "erratum", "convention", "unexplained")]
+    if options.format == "json":
+        from repro.render import json
+
+        slips = [{"paper": each.name, **vars(slip)} for each in chosen for slip in each.slips]
+        print(json.document(facts=[vars(row) for row in found], slips=slips))
+    else:
+        from repro.render import facts as rendering
+
+        if options.format == "markdown":
+            print(*rendering.errata(found, chosen), sep="\n")
+        else:
+            print(*rendering.slips(chosen), *rendering.table(found), sep="\n")
     return 1 if any(row.verdict == "fail" for row in found) else 0
 
 

@@ -71,6 +71,7 @@ def check(variant: Variant) -> Result:
 class Row:
     """One fact as `repro facts` tells it, once for each network that it is measured on.
 
+    measure  what was measured, a name in `repro.measures`, "" of a fact that cannot be
     verdict  `fail`, or what became of the fact: one of `papers.STATUSES`
     told     of a fact that does not agree, the arithmetic; of one that cannot be measured, why; of a failure, what is
              wrong
@@ -81,6 +82,7 @@ class Row:
     network: str
     quantity: str
     printed: str
+    measure: str
     measured: Any
     verdict: str
     told: str
@@ -105,7 +107,7 @@ def rows(chosen: Iterable[Paper], network: str | None = None) -> list[Row]:
 
 
 def _row(fact: Fact, network: str, measured: Any, verdict: str, told: str) -> Row:
-    return Row(fact.id, fact.locus, network, fact.quantity, fact.printed, measured, verdict, told)
+    return Row(fact.id, fact.locus, network, fact.quantity, fact.printed, fact.measure, measured, verdict, told)
 
 
 def told(finding: Finding) -> dict[str, Any]:

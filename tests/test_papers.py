@@ -80,6 +80,23 @@ def test_the_facts_are_those_of_the_source() -> None:
     assert {fact["id"] for fact in source} == {fact.id for fact in FACTS}
 
 
+@pytest.mark.skipif("REPRO_LEDGER" not in os.environ, reason="needs REPRO_LEDGER, the file the facts were taken from")
+def test_every_fact_that_can_be_checked_well_is_measured_or_says_why_not() -> None:
+    source = json.loads(Path(os.environ["REPRO_LEDGER"]).read_text(encoding="utf-8"))["facts"]
+    strong = {fact["id"] for fact in source if fact["auto_check"] == "strong"}
+    assert len(strong) > 400
+    assert [fact.id for fact in FACTS if fact.id in strong and not fact.measure and not fact.reason] == []
+
+
+def test_slips_are_read_and_say_what_it_should_be() -> None:
+    slips = [slip for each in papers().values() for slip in each.slips]
+    assert len(slips) == 10
+    assert all(slip.locus and slip.printed and slip.instead for slip in slips)
+    text = whole('measure = "parameters"').replace("year = 2020", 'slips = [{ locus = "5", printed = "this" }]')
+    with pytest.raises(LedgerError, match="missing 1 required positional argument: 'instead'"):
+        parse("net", text)
+
+
 def test_a_whole_file_is_read() -> None:
     read = parse("net", whole('measure = "parameters"'))
     assert (read.title, read.identifier) == ("A Network", "arXiv:2001.00000")

@@ -85,7 +85,7 @@ def cuts(builder: str, **arguments: Any) -> list[str]:
     signature = inspect.signature(owner.trunc_normal_)
     found = set()
 
-    def note(*given: Any, **named: Any) -> torch.Tensor:
+    def note(*given: Any, **named: Any) -> Any:
         bound = signature.bind(*given, **named)
         bound.apply_defaults()
         std, low, high = (bound.arguments[name] for name in ("std", "a", "b"))

@@ -1,7 +1,7 @@
 """What the papers print: one TOML file a paper, every fact with its locus, and how they are read.
 
-A file has a title, and `tables`: facts that stand at one place of the paper, or are of one kind. What a table says of
-all of its facts (locus, network, of, status, reason) need not be said by each.
+A file has a title, `slips`, and `tables`: facts that stand at one place of the paper, or are of one kind. What a table
+says of all of its facts (locus, network, of, status, reason) need not be said by each.
 """
 
 from __future__ import annotations
@@ -63,6 +63,18 @@ class Fact:
 
 
 @dataclass(frozen=True)
+class Slip:
+    """Something that a paper prints wrongly and that is no fact of a network: a name, a caption, a figure's number.
+
+    instead  what it should be, and how one knows
+    """
+
+    locus: str
+    printed: str
+    instead: str
+
+
+@dataclass(frozen=True)
 class Paper:
     """One paper and its facts."""
 
@@ -72,6 +84,7 @@ class Paper:
     year: int
     identifier: str
     facts: tuple[Fact, ...]
+    slips: tuple[Slip, ...] = ()
 
 
 @functools.cache
@@ -107,7 +120,8 @@ def parse(name: str, text: str) -> Paper:
         raise LedgerError(f"{name}.toml: {error}") from error
     facts = tuple(_facts(name, content.pop("tables", [])))
     try:
-        return Paper(name=name, facts=facts, **content)
+        slips = tuple(Slip(**slip) for slip in content.pop("slips", []))
+        return Paper(name=name, facts=facts, slips=slips, **content)
     except TypeError as error:
         raise LedgerError(f"{name}.toml: {error}") from error
 

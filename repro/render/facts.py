@@ -1,18 +1,34 @@
-"""Facts of the papers, for a terminal of 80 columns and as a page."""
+"""Facts of the papers, for a terminal of 80 columns and as pages."""
 
 from __future__ import annotations
 
+import re
 import textwrap
 from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
+from repro.render.page import escaped, joined, shown
+
 WIDTH = 79
+
+# How a count of one reads in a sentence; the others are the same in one and in many.
+_PLURALS = {
+    "agrees": "agree",
+    "erratum": "errata",
+    "convention": "conventions",
+    "hyper-parameter": "hyper-parameters",
+    "result": "results",
+    "fail": "fail",
+}
+_SINGULARS = {"fail": "fails"}
+
+_SHAPES = ("output", "incoming", "image", "weight_shape")  # measures whose numbers belong together
 
 
 def table(rows: Sequence[Any]) -> Iterator[str]:
     """One paragraph a fact, by paper and network; the counts at the end."""
-    for (paper, network), group in _grouped(rows):
+    for (paper, network), group in _grouped(rows, lambda row: (_paper(row), row.network)):
         yield _wrapped(f"{paper}: {network}", "", "  ")
         for row in group:
             yield _wrapped(f"{row.verdict:<11} {row.locus}: {_sentence(row)}", "  ", " " * 14)
@@ -20,50 +36,173 @@ def table(rows: Sequence[Any]) -> Iterator[str]:
     yield summary(row.verdict for row in rows)
 
 
-def markdown(rows: Sequence[Any]) -> Iterator[str]:
-    """A table a paper and network, and the counts at the end."""
-    for (paper, network), group in _grouped(rows):
-        yield f"\n## {paper}: {network}\n"
-        yield "| where | what | printed | measured | |"
-        yield "|---|---|---|---|---|"
-        for row in group:
-            measured = "" if row.measured is None else shown(row.measured)
-            told = f"{row.verdict}: {row.told}" if row.told else row.verdict
-            yield f"| {' | '.join(map(_escaped, (row.locus, row.quantity, row.printed, measured, told)))} |"
-    yield f"\n{summary(row.verdict for row in rows)}"
+def page(rows: Sequence[Any], papers: Sequence[Any]) -> Iterator[str]:
+    """The page of all facts: a section a paper, what is measured and what is not in two tables."""
+    reasons = {
+        verdict: Counter(row.told for row in rows if row.verdict == verdict).most_common(1)[0][0]
+        for verdict in ("hyper-parameter", "result")
+        if any(row.verdict == verdict for row in rows)
+    }
+    yield "# What the papers print\n"
+    yield joined(
+        "Every number that the papers print of their networks, where it stands, and what is measured on the networks "
+        "of the catalog. `repro facts` measures them again; it fails where one is not as it is said here.",
+        "**agrees**: as printed, to the precision of the print. **erratum**: what the paper itself says elsewhere, or "
+        "what it quotes, makes it another number. **convention**: it is right by a way of counting that is not said, "
+        "or that is not kept. **unexplained**: no way of counting gives it. [errata.md](errata.md) has the arithmetic "
+        "of these three.",
+        "What is not measured says why in its row, but for the two commonest reasons: "
+        + "; ".join(f"**{verdict}**, {reason}" for verdict, reason in sorted(reasons.items()))
+        + ".",
+    )
+    yield "| paper | facts | agree | errata | conventions | unexplained | measured | not measured |"
+    yield "|---|--:|--:|--:|--:|--:|--:|--:|"
+    of_papers = [(each, [row for row in rows if _paper(row) == each.name]) for each in _by_year(papers)]
+    sections = [(each, found) for each, found in of_papers if found]
+    for each, found in sections:
+        yield f"| [{escaped(each.title)}](#{each.name}) | {' | '.join(map(str, _counts(found)))} |"
+    yield f"| all | {' | '.join(map(str, _counts(rows)))} |\n"
+    for each, found in sections:
+        yield f'<a name="{each.name}"></a>\n'
+        yield f"## {each.title}\n"
+        yield f"{each.authors}, {each.year}, {each.identifier}.\n"
+        yield from _measured([row for row in found if row.measured is not None])
+        yield from _unmeasured([row for row in found if row.measured is None], reasons)
 
 
-def _grouped(rows: Sequence[Any]) -> Iterator[tuple[tuple[str, str], list[Any]]]:
-    """By paper and network, each in the order in which it first comes."""
-    found: dict[tuple[str, str], list[Any]] = {}
+def errata(rows: Sequence[Any], papers: Sequence[Any]) -> Iterator[str]:
+    """The page of what is not as printed: a list a paper, each with its arithmetic, and slips of the pen."""
+    counts = Counter({row.id: row.verdict for row in rows}.values())
+    told = ", ".join(f"{counts[kind]} {_plural(kind, counts[kind])}" for kind in ("erratum", "convention"))
+    yield "# Errata of the papers\n"
+    yield joined(
+        f"{told} and {counts['unexplained']} unexplained among the numbers that the papers print, and "
+        f"{sum(len(each.slips) for each in papers)} slips beside them. [facts.md](facts.md) has the numbers that are "
+        "right as well.",
+        "An **erratum** is another number by what the paper itself says elsewhere, or by what it quotes. A "
+        "**convention** is right by a way of counting that is not said or not kept. **Unexplained** is what no way of "
+        "counting gives. Measured is what the networks of the catalog have, where a network can show it. A **slip** is "
+        "a wrong name or caption, which no network could show.",
+    )
+    for each in _by_year(papers):
+        found = [row for row in rows if _paper(row) == each.name]
+        if not found and not each.slips:
+            continue
+        yield f"## {each.title}\n"
+        yield f"{each.authors}, {each.year}, {each.identifier}.\n"
+        for row, _ in _merged(found):
+            measured = f"; measured {_found(row)}" if row.measured is not None else ""
+            numbers = escaped(f"{_place(row.locus)}. {row.quantity}: printed {row.printed}{measured}")
+            yield f"- **{row.verdict}**, {numbers}.<br>{escaped(row.told)}."
+        for slip in each.slips:
+            yield f"- **slip**, {escaped(f'{_place(slip.locus)}. Printed {slip.printed}')}.<br>{escaped(slip.instead)}."
+        yield ""
+
+
+def slips(papers: Sequence[Any]) -> Iterator[str]:
+    """What is printed wrongly and is no fact of a network, one paragraph each, for a terminal."""
+    for each in papers:
+        for slip in each.slips:
+            yield _wrapped(f"{each.name}, {slip.locus}: {slip.printed}; {slip.instead}", "", "  ")
+
+
+def _measured(rows: Sequence[Any]) -> Iterator[str]:
+    if not rows:
+        return
+    yield "| fact | where | what | printed | measured | on | verdict |"
+    yield "|---|---|---|---|---|---|---|"
+    for row, networks in _merged(rows):
+        verdict = f"{row.verdict}: {row.told}" if row.verdict == "fail" else row.verdict
+        on = ", ".join(f"`{network}`" for network in networks)
+        cells = (row.id, row.locus, row.quantity, row.printed, _found(row))
+        yield f"{_line(*cells)} {on} | {escaped(verdict)} |"
+    yield ""
+
+
+def _unmeasured(rows: Sequence[Any], reasons: Mapping[str, str]) -> Iterator[str]:
+    if not rows:
+        return
+    yield "Not measured:\n"
+    yield "| fact | where | what | printed | why |"
+    yield "|---|---|---|---|---|"
     for row in rows:
-        found.setdefault((row.id.partition(".")[0], row.network), []).append(row)
+        usual = row.told == reasons.get(row.verdict)
+        why = row.verdict if usual else f"{row.verdict}: {row.told}"
+        yield _line(row.id, row.locus, row.quantity, row.printed, why)
+    yield ""
+
+
+def _merged(rows: Sequence[Any]) -> Iterator[tuple[Any, list[str]]]:
+    """Each fact once with the networks on which the same is found, in their order."""
+    for _, group in _grouped(rows, lambda row: (row.id, row.verdict, str(row.measured))):
+        yield group[0], [row.network for row in group]
+
+
+def _counts(rows: Sequence[Any]) -> list[int]:
+    """Facts; of these those that agree, errata, conventions, unexplained; those that are measured, and the rest."""
+    verdicts = {row.id: row.verdict for row in rows}
+    measured = {row.id for row in rows if row.measured is not None}
+    kinds = Counter(verdicts.values())
+    told = [kinds[kind] for kind in ("agrees", "erratum", "convention", "unexplained")]
+    return [len(verdicts), *told, len(measured), len(verdicts) - len(measured)]
+
+
+def _by_year(papers: Sequence[Any]) -> list[Any]:
+    return sorted(papers, key=lambda each: (each.year, each.title))
+
+
+def _place(locus: str) -> str:
+    """A locus in a sentence: `section 3.5`, where the papers' own numbers would not be known for sections."""
+    return f"section {locus}" if re.match(r"(\d|[IVX]+\b)", locus) else locus
+
+
+def _line(*cells: str) -> str:
+    return f"| {' | '.join(map(escaped, cells))} |"
+
+
+def _paper(row: Any) -> str:
+    return str(row.id.partition(".")[0])
+
+
+def _grouped(rows: Sequence[Any], key: Any) -> Iterator[tuple[Any, list[Any]]]:
+    """By a key, each in the order in which it first comes."""
+    found: dict[Any, list[Any]] = {}
+    for row in rows:
+        found.setdefault(key(row), []).append(row)
     yield from found.items()
-
-
-def _escaped(text: str) -> str:
-    return text.replace("|", "\\|").replace("*", "\\*").replace("\n", " ")
 
 
 def summary(verdicts: Iterable[str]) -> str:
     """How many facts came out each way."""
     counts = Counter(verdicts)
-    told = ", ".join(f"{count} {verdict}" for verdict, count in counts.most_common())
-    return f"{sum(counts.values())} facts: {told}" if counts else "no fact of the ledger is about it"
+    told = counted(counts)
+    facts = "fact" if sum(counts.values()) == 1 else "facts"
+    return f"{sum(counts.values())} {facts}: {told}" if counts else "no fact of the ledger is about it"
+
+
+def counted(verdicts: Counter[str]) -> str:
+    """Counts as they read in a sentence, the largest first: `34 agree, 2 errata`."""
+    return ", ".join(f"{count} {_plural(verdict, count)}" for verdict, count in verdicts.most_common())
+
+
+def _plural(verdict: str, count: int) -> str:
+    return _SINGULARS.get(verdict, verdict) if count == 1 else _PLURALS.get(verdict, verdict)
 
 
 def _sentence(row: Any) -> str:
-    measured = f"; measured {shown(row.measured)}" if row.measured is not None else ""
+    measured = f"; measured {_found(row)}" if row.measured is not None else ""
     told = f": {row.told}" if row.told else ""
     return f"{row.quantity} {row.printed}{measured}{told}"
 
 
-def shown(value: Any) -> str:
-    """A measured value as people write it."""
-    if isinstance(value, list):
-        numbers = all(isinstance(item, int) for item in value)
-        return ("x" if numbers else "; ").join(map(str, value))
-    return f"{value:,}" if isinstance(value, int) else str(value)
+def _found(row: Any) -> str:
+    """The measured value as people write it: 5x5/1 for a window of stride 1, 64x7x7 for a shape."""
+    if row.measured is None:
+        return ""
+    if row.measure == "window":
+        kernel, stride = row.measured
+        return f"{kernel}x{kernel}/{stride}"
+    return shown(row.measured, between="x" if row.measure in _SHAPES else ", ")
 
 
 def _wrapped(text: str, first: str, rest: str) -> str:

@@ -20,12 +20,12 @@ def joined(*paragraphs: str) -> str:
 
 
 def shown(value: Any, between: str = ", ") -> str:
-    """A value as people write it: numbers of a list with `between` between them."""
+    """A value as people write it: whole numbers of a list with `between` between them."""
     if isinstance(value, bool):
         return "yes" if value else "no"
     if isinstance(value, list):
         numbers = all(isinstance(item, int) and not isinstance(item, bool) for item in value)
-        return (between if numbers else "; ").join(map(shown, value)) if value else "none"
+        return (between.join(map(str, value)) if numbers else "; ".join(map(shown, value))) if value else "none"
     if isinstance(value, int):
         return f"{value:,}"
-    return f"{value:.4g}" if isinstance(value, float) else str(value)
+    return f"{value:.6g}" if isinstance(value, float) else str(value)

@@ -8,6 +8,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from itertools import groupby
 from typing import Any
 
+from repro.render.facts import counted
 from repro.result import Outcome, Result, summary
 
 WIDTH = 79
@@ -94,15 +95,16 @@ def conformity(result: Result) -> Iterator[str]:
         yield f"  {result.reference:<36} {confirmed} of {_count(len(facts), 'printed fact')} confirmed"
 
 
-def ledger(results: Sequence[Result], reasons: Sequence[str]) -> Iterator[str]:
-    """What became of the facts of the ledger. reasons: of each of them, why nothing confirms it, "" if it can be."""
+def ledger(results: Sequence[Result], facts: Sequence[Any]) -> Iterator[str]:
+    """What became of the facts of the ledger: each is measured, or has a reason why it cannot be."""
     found = [fact for result in results for fact in result.evidence.get("facts", [])]
     if found:
         known = {fact["id"]: fact for fact in found}
         counts = Counter(fact["status"] if fact["confirmed"] else "refuted" for fact in known.values())
-        told = ", ".join(f"{count} {status}" for status, count in counts.most_common())
-        yield f"{len(known)} of the {len(reasons)} facts of the ledger measured: {told};"
-        yield f"{sum(map(bool, reasons))} cannot be measured on a network, and say why (repro facts)"
+        yield f"{len(known)} of the {len(facts)} facts of the ledger measured: {counted(counts)};"
+        apart = [fact for fact in facts if not fact.measure]
+        silent = sum(not fact.reason for fact in apart)
+        yield f"{len(apart) - silent} cannot be measured on a network, and say why (repro facts); {silent} do not say"
 
 
 def total(results: Sequence[Result]) -> str:
