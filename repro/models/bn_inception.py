@@ -59,7 +59,7 @@ class SeparableConvBN(nn.Module):
 
 
 def average() -> nn.AvgPool2d:
-    """The entry "avg" of a module of stride 1."""
+    """The entry "avg" of a module of stride 1 (Figure 5); it is 3x3."""
     return nn.AvgPool2d(3, stride=1, padding=1, count_include_pad=False)
 
 

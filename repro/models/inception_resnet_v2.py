@@ -182,7 +182,7 @@ def cut_normal_(weight: torch.Tensor, std: float) -> None:
     """
     mass = math.erf(math.sqrt(2))  # what two deviations on each side hold
     with torch.no_grad():
-        weight.uniform_(-mass, mass).erfinv_().mul_(math.sqrt(2) * std)
+        weight.uniform_(-mass, mass).erfinv_().mul_(math.sqrt(2) * std)  # erf counts in sqrt(2) deviations
 
 
 @initialisation(

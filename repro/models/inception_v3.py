@@ -62,7 +62,7 @@ def path(in_channels: int, *layers: tuple[int, int, int]) -> nn.Sequential:
 
 
 def pool_path(in_channels: int, filters: int) -> nn.Sequential:
-    """A 3x3 average pooling and a 1x1 convolution."""
+    """A 3x3 average pooling and a 1x1 convolution, as released."""
     return nn.Sequential(nn.AvgPool2d(3, stride=1, padding=1), ConvBN(in_channels, filters, 1))
 
 
@@ -194,7 +194,7 @@ def cut_normal_(weight: torch.Tensor, std: float) -> None:
     """
     mass = math.erf(math.sqrt(2))  # what two deviations on each side hold
     with torch.no_grad():
-        weight.uniform_(-mass, mass).erfinv_().mul_(math.sqrt(2) * std)
+        weight.uniform_(-mass, mass).erfinv_().mul_(math.sqrt(2) * std)  # erf counts in sqrt(2) deviations
 
 
 @initialisation(

@@ -57,7 +57,7 @@ class ProjectionUnit(Unit):
 
 
 class Basic(nn.Module):
-    """The residual function of two 3x3 convolutions, from the first convolution on."""
+    """The residual function of two 3x3 convolutions (arXiv:1512.03385, Figure 5, left), from the first one on."""
 
     expansion = 1
     widening = Unit  # what a stage with more channels than the last begins with
@@ -81,7 +81,7 @@ class Basic(nn.Module):
 
 
 class Bottleneck(nn.Module):
-    """The residual function of a 1x1, a 3x3 and a 1x1 convolution, from the first convolution on."""
+    """The residual function of a 1x1, a 3x3 and a 1x1 convolution (arXiv:1512.03385, Figure 5, right)."""
 
     expansion = 4
     widening = ProjectionUnit
@@ -118,7 +118,7 @@ def first_stage(residual: Residual, in_channels: int, planes: int, repeats: int)
 
 
 def later_stage(residual: Residual, in_channels: int, planes: int, repeats: int) -> nn.Sequential:
-    """`repeats` units, the first of which halves the map and widens it."""
+    """`repeats` units, the first of which halves the map and widens it (arXiv:1512.03385, Table 1)."""
     shortcut = residual.shortcut(in_channels, planes * residual.expansion, 2)
     first = residual.widening(in_channels, residual(in_channels, planes, 2), shortcut)
     return nn.Sequential(first, *further_units(residual, planes, repeats - 1))
@@ -131,7 +131,7 @@ def further_units(residual: Residual, planes: int, repeats: int) -> list[Unit]:
 
 
 class PreActStagesCifar(nn.Module):
-    """A pre-activation ResNet for CIFAR without its head: a backbone.
+    """A pre-activation ResNet for CIFAR without its head, with the stages of arXiv:1512.03385, section 4.2: a backbone.
 
     Input (batch, in_channels, height, width), any size; output the feature maps after conv2_x, conv3_x and conv4_x, at
     1/1, 1/2 and 1/4 of the input's height and width, rounded up: sums, the last one activated. Raises ValueError for
@@ -159,7 +159,7 @@ class PreActStagesCifar(nn.Module):
 
 
 class PreActStages(nn.Module):
-    """A pre-activation ResNet for ImageNet without its head: a backbone.
+    """A pre-activation ResNet for ImageNet without its head, with the stages of arXiv:1512.03385, Table 1: a backbone.
 
     Input (batch, in_channels, height, width), any size; output the feature maps after conv2_x, conv3_x, conv4_x and
     conv5_x, at 1/4, 1/8, 1/16 and 1/32 of the input's height and width, rounded up: sums, the last one activated.

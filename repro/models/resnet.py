@@ -135,7 +135,7 @@ def stage(block: Block, in_channels: int, planes: int, stride: int, repeats: int
 
 
 class Stages(nn.Module):
-    """A ResNet without its head: a backbone.
+    """A ResNet of Table 1 without its head: a backbone.
 
     Input (batch, in_channels, height, width), any size; output the feature maps after conv2_x, conv3_x, conv4_x and
     conv5_x, at 1/4, 1/8, 1/16 and 1/32 of the input's height and width, rounded up. Raises ValueError for an input of

@@ -36,7 +36,7 @@ class StagesCaffe(Stages):
 
 
 class ResNetCaffe(nn.Module):
-    """A released ResNet: the stages, global average pooling and a fully connected layer.
+    """A ResNet of Table 1 as released: the stages, global average pooling and a fully connected layer.
 
     Input (batch, in_channels, height, width), 224x224 in the files, at least 3x3 here; output logits
     (batch, num_classes). `net.backbone` is the network without its head; it returns the stages' outputs.

@@ -17,7 +17,7 @@ from repro.models.resnet_options import BasicBlockA
 
 
 class StagesCifar(nn.Module):
-    """A ResNet for CIFAR without its head: a backbone.
+    """A ResNet of section 4.2 without its head: a backbone.
 
     Input (batch, in_channels, height, width), any size; output the feature maps after conv2_x, conv3_x and conv4_x, of
     16, 32 and 64 channels, at 1/1, 1/2 and 1/4 of the input's height and width, rounded up. Raises ValueError for an

@@ -11,21 +11,21 @@ from repro.models.resnet import Block, BottleneckV1_5, he_fan_in, stage
 
 
 class Bottleneck8x64d(BottleneckV1_5):
-    """8 groups 64 wide: 512 channels in the first stage."""
+    """8 groups 64 wide (Table 7): 512 channels in the first stage."""
 
     groups = 8
     widen = 8
 
 
 class Bottleneck16x64d(BottleneckV1_5):
-    """16 groups 64 wide: 1024 channels in the first stage."""
+    """16 groups 64 wide (Table 7): 1024 channels in the first stage."""
 
     groups = 16
     widen = 16
 
 
 class Stages(nn.Module):
-    """A ResNeXt-29 without its head: a 3x3 convolution and three stages of three blocks.
+    """A ResNeXt-29 without its head: a 3x3 convolution and three stages of three blocks (section 5.3).
 
     Input (batch, in_channels, height, width), any size; output the feature maps after each stage, at 1/1, 1/2 and 1/4
     of the input's height and width, rounded up.
@@ -50,7 +50,7 @@ class Stages(nn.Module):
 
 
 class ResNeXt29(nn.Module):
-    """The stages, global average pooling and a fully connected layer.
+    """The network of section 5.3: the stages, global average pooling and a fully connected layer.
 
     Input (batch, in_channels, height, width), 32x32 in the paper, any size here; output logits (batch, num_classes).
     `net.backbone` is the network without its head; it returns the stages' outputs.

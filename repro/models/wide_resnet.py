@@ -10,7 +10,7 @@ from repro.models.resnet import BottleneckV1_5, ResNet
 
 
 class WideBottleneck(BottleneckV1_5):
-    """Twice as many channels in the 3x3 convolution."""
+    """Twice as many channels in the 3x3 convolution (Table 8)."""
 
     widen = 2
 
