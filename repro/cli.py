@@ -140,7 +140,8 @@ def _parser() -> argparse.ArgumentParser:
         "--verdict",
         action="append",
         choices=("fail", *STATUSES),
-        help="only facts that came out so; may be repeated",
+        metavar="VERDICT",
+        help=f"only facts that came out so: fail, {', '.join(STATUSES)}; may be repeated",
     )
     verb.set_defaults(run=_facts)
 

@@ -21,6 +21,7 @@ import repro
 from repro import models
 from repro.budget import FACTOR
 from repro.cli import main
+from repro.deviations import Check, Deviation, Register
 from repro.errors import ReproError
 from repro.models import Initialisation, Variant
 from repro.power import Rerun, Study, Trial
@@ -743,7 +744,12 @@ def test_an_error_of_ours_is_told_as_one(run: Run, monkeypatch: pytest.MonkeyPat
 
 
 @pytest.mark.parametrize(
-    "arguments", [("--help",), ("verify", "--help"), ("compare", "--help"), ("convert", "--help"), ("--version",)]
+    "arguments",
+    [
+        ("--help",),
+        *((verb, "--help") for verb in ("verify", "compare", "convert", "facts", "errata", "deviations")),
+        ("--version",),
+    ],
 )
 def test_help_and_version_go_to_stdout_and_fit_the_terminal(
     run: Run, monkeypatch: pytest.MonkeyPatch, arguments: tuple[str, ...]
@@ -753,6 +759,65 @@ def test_help_and_version_go_to_stdout_and_fit_the_terminal(
     assert (ran.code, ran.err) == (0, "")
     assert ran.out
     assert len(ran.longest) <= COLUMNS, ran.longest
+
+
+# --- facts, errata and deviations --------------------------------------------------------------------------------
+
+
+def test_facts_of_a_paper_fit_the_terminal_and_end_with_their_counts(run: Run) -> None:
+    ran = run("facts", "owt")
+    assert (ran.code, ran.err) == (0, "")
+    assert ran.out.endswith("\n7 facts: 3 agree, 2 hyper-parameters, 1 erratum, 1 unexplained\n")
+    assert len(ran.longest) <= COLUMNS
+
+
+def test_facts_as_a_page_are_those_of_the_paper(run: Run) -> None:
+    ran = run("facts", "owt", "--format", "markdown")
+    assert ran.out.startswith("# What the papers print\n")
+    assert "| owt.filters.cfg | author configuration (not in the paper) |" in ran.out
+
+
+def test_errata_of_a_paper_are_its_errata_and_slips(run: Run) -> None:
+    ran = run("errata", "zfnet")
+    assert (ran.code, ran.err) == (0, "")
+    assert ran.out.startswith("zfnet, 5.1: better by 1.7 %")
+    assert ran.out.endswith("\n1 fact: 1 erratum\n")
+    document = json.loads(run("errata", "zfnet", "--format", "json").out)
+    assert [fact["id"] for fact in document["facts"]] == ["zfnet.sparse"]
+    assert [slip["locus"] for slip in document["slips"]] == ["5.1"]
+    assert "- **erratum**, section 3." in run("errata", "zfnet", "--format", "markdown").out
+
+
+@pytest.fixture
+def registered(monkeypatch: pytest.MonkeyPatch) -> Callable[[int], None]:
+    """Makes the register one entry, by which torchvision's AlexNet has so many layers."""
+
+    def registered(depth: int) -> None:
+        measured = Check(depth, measure="depth", on="torchvision:alexnet")
+        entry = Deviation("net.part", ("torchvision",), "This.", "1", "That.", checks=(measured,))
+        monkeypatch.setattr("repro.deviations.register", lambda: Register("torchvision 0.29.2", (entry,)))
+
+    return registered
+
+
+def test_deviations_that_are_as_recorded_are_clean(run: Run, registered: Callable[[int], None]) -> None:
+    registered(8)
+    ran = run("deviations")
+    assert (ran.code, ran.err) == (0, "")
+    assert ran.out.startswith("pass  net.part (torchvision)\n")
+    assert len(ran.longest) <= COLUMNS
+    assert "What is recorded was found in torchvision 0.29.2." in run("deviations", "--format", "markdown").out
+
+
+def test_a_reference_that_has_changed_is_a_finding(run: Run, registered: Callable[[int], None]) -> None:
+    registered(9)
+    ran = run("deviations")
+    assert ran.code == 1
+    assert "- depth of torchvision:alexnet: CHANGED: 8, recorded 9" in ran.out
+    report = json.loads(run("deviations", "--format", "json").out)
+    (result,) = report["results"]
+    assert (result["check"], result["outcome"], report["summary"]["fail"]) == ("deviation", "fail", 1)
+    assert [each["found"] for each in result["evidence"]["checks"]] == [8]
 
 
 # --- as a process ------------------------------------------------------------------------------------------------

@@ -453,7 +453,7 @@ def test_a_change_is_told_with_what_was_recorded() -> None:
     assert "- depth of torchvision:alexnet: CHANGED: 8, recorded 9" in told
     assert max(map(len, told.splitlines())) < 80
     assert "| depth of torchvision:alexnet | CHANGED: 8, recorded 9 |" in list(markdown(results, ""))
-    assert total(results).startswith("deviations: 0 pass, 1 fail, 0 skip, 0 error; 1 checks were made")
+    assert total(results).startswith("deviations: 0 pass, 1 fail, 0 skip, 0 error; 1 checks in them")
 
 
 def test_the_text_fits_a_terminal(as_recorded: list[Any]) -> None:

@@ -16,7 +16,7 @@ from repro.models.vgg import VGG, vgg11, vgg13, vgg16, vgg19
 
 
 class DenseVGG(nn.Module):
-    """A VGG whose fully connected layers slide over the map (section 3.2): a window for each 32 pixels of the image.
+    """A VGG whose fully connected layers slide over the map (section 3.2), a 7x7 window for every 32 pixels.
 
     Input (batch, in_channels, height, width), at least 224x224, where it is the VGG itself; output the average of the
     class scores of all windows, (batch, num_classes). The layers are those of the given VGG, not copies: a change of
