@@ -35,6 +35,11 @@ _STARTED = time.perf_counter()
 # Left at its default, verify takes one measured comparison per network from the same closed-form numbers every time.
 _SEED = 0
 
+_UPDATE = (
+    "Networks whose golden still holds are left alone. The old golden stays until the new one is complete; look at the "
+    "difference of NAME.json before you commit it."
+)
+
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command and return its exit code; `arguments` default to the process's own."""
@@ -144,6 +149,22 @@ def _parser() -> argparse.ArgumentParser:
     )
     verb.set_defaults(run=_facts)
 
+    verb = verbs.add_parser("golden", help="hold outputs still: check what networks compute against what is kept")
+    actions = verb.add_subparsers(required=True, metavar="ACTION")
+    action = actions.add_parser("check", parents=[common], help="run networks again, and compare with their goldens")
+    action.add_argument("names", metavar="NAME", nargs="*", help="default: all in the folder")
+    action.add_argument("--jobs", type=_count, metavar="N", help="processes (default: as memory allows)")
+    action.set_defaults(run=_golden_check)
+    _add_folder(action)
+    action = actions.add_parser(
+        "update", parents=[common], help="make goldens anew where something moved", description=_UPDATE
+    )
+    action.add_argument("names", metavar="NAME", nargs="+", help="of the catalog, or as for compare")
+    action.add_argument("--reason", required=True, help="why the outputs may be others than they were; it is kept")
+    action.add_argument("--input-size", type=_size, metavar="CxHxW", help="default: that of the golden there is")
+    action.set_defaults(run=_golden_update)
+    _add_folder(action)
+
     verb = verbs.add_parser(
         "convert",
         parents=[common],
@@ -158,6 +179,12 @@ def _parser() -> argparse.ArgumentParser:
     _add_sizes(verb, "to prove equality at; ")
     verb.set_defaults(run=_convert)
     return parser
+
+
+def _add_folder(verb: argparse.ArgumentParser) -> None:
+    verb.add_argument(
+        "--golden-dir", type=Path, default=Path("golden"), metavar="DIR", help="the folder (default: %(default)s)"
+    )
 
 
 def _add_sizes(verb: argparse.ArgumentParser, purpose: str) -> None:
@@ -327,6 +354,58 @@ def _facts(options: argparse.Namespace) -> int:
         lines = rendering.markdown if options.format == "markdown" else rendering.table
         print(*lines(found), sep="\n")
     return 1 if any(row.verdict == "fail" for row in found) else 0
+
+
+def _golden_check(options: argparse.Namespace) -> int:
+    from repro.golden import folder as goldens
+    from repro.golden import store
+
+    specs = {goldens.golden_name(spec): spec for spec in map(goldens.specification, options.names)}
+    names = list(specs) or goldens.expected(options.golden_dir)
+    if not names:
+        raise ReproError(f"{options.golden_dir}: there is no golden; make some: repro golden update NAME --reason ...")
+    text = options.format == "text"
+    if text:
+        from repro.render import golden as rendering
+        from repro.render.text import details
+
+        print(rendering.HEADER)
+    found: list[Result] = []
+    checked = goldens.check_all(options.golden_dir, names, options.jobs or _jobs())
+    with _progress("checking", len(names)) as advance:
+        for name, results in zip(names, checked, strict=True):
+            found += results
+            advance(name)
+            if text:
+                print(rendering.row(name, results), *details(results), sep="\n", flush=True)
+    left = [str(file) for file in store.strays(options.golden_dir)]
+    if text:
+        print(*rendering.totals(found, left), sep="\n")
+    else:
+        from repro.render import json
+
+        print(json.report(found, {"unused": left}))
+    return exit_code(found)
+
+
+def _golden_update(options: argparse.Namespace) -> int:
+    from repro.golden import folder as goldens
+    from repro.references import resolve
+
+    specs = list(map(goldens.specification, options.names))
+    command = shlex.join(["repro", "golden", "update", *options.names, "--reason", options.reason])
+    done = {}
+    for spec in specs:
+        name = goldens.golden_name(spec)
+        told = goldens.update(options.golden_dir, name, resolve(spec), options.input_size, options.reason, command)
+        done[name] = told
+        if options.format == "text":
+            print(_paragraph(f"{name:<23} ", told), flush=True)
+    if options.format == "json":
+        from repro.render import json
+
+        print(json.document(environment=json.environment(), updated=done))
+    return 0
 
 
 def _compare(options: argparse.Namespace) -> int:
