@@ -16,7 +16,7 @@ import textwrap
 import time
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from itertools import chain, groupby
+from itertools import groupby
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn
 
@@ -269,9 +269,8 @@ def _verify(options: argparse.Namespace) -> int:
     chosen = [variant for variant in models.catalog().values() if not named or variant.name in named]
     if options.power:
         return _power(options, [variant.name for variant in chosen])
-    from repro.conformance import check
     from repro.parity.network import Stopwatch
-    from repro.parity.verify import verify
+    from repro.render import text as rendering
 
     stopwatch = Stopwatch()
     results: list[Result] = []
@@ -280,24 +279,17 @@ def _verify(options: argparse.Namespace) -> int:
     total = sum(max(len(variant.references), 1) for variant in chosen)
     with _progress("verifying", total) as advance:
         if text:
-            from repro.render import text as rendering
-
             print(rendering.HEADER)
         for variant in chosen:
             if text:
                 print(variant.name)
-            checks = chain(verify(variant, stopwatch, options.seed), map(check, [variant]))
-            pairs = groupby(
-                _timed(checks, phases), key=lambda result: (result.reference, result.check == "conformance")
-            )
-            for (reference, _), group in pairs:
+            checks = _timed(_checks(variant, stopwatch, options.seed), phases)
+            for reference, group in groupby(checks, key=lambda result: result.reference):
                 found = list(group)
                 results += found
                 advance(f"{variant.name} {reference}")
-                if text and found[0].check == "conformance":
-                    print(*rendering.conformity(found[0]), *rendering.details(found), sep="\n", flush=True)
-                elif text:
-                    print(rendering.row(found), *rendering.details(found), sep="\n", flush=True)
+                if text:
+                    print(*rendering.lines(found), sep="\n", flush=True)
     timing = _timing(stopwatch, phases)
     if text:
         print(f"\n{rendering.LEGEND}\n\n{rendering.total(results)}")
@@ -309,6 +301,16 @@ def _verify(options: argparse.Namespace) -> int:
 
         print(json.report(results, {"timing": timing} if options.timing else None))
     return exit_code(results)
+
+
+def _checks(variant: models.Variant, stopwatch: Stopwatch, seed: int) -> Iterator[Result]:
+    """Everything a network is held against: references, its formulas where there is an oracle, its paper."""
+    from repro import conformance, formulas
+    from repro.parity.verify import verify
+
+    yield from verify(variant, stopwatch, seed)
+    yield from formulas.check(variant, stopwatch, seed)
+    yield conformance.check(variant)
 
 
 def _power(options: argparse.Namespace, names: list[str]) -> int:

@@ -4,7 +4,7 @@
         assert_equivalent(my_resnet(), torchvision.models.resnet18(), torch.randn(2, 3, 64, 64))
 
 A failure ends in the test, with the report. torch is imported by the first call, so that a suite that does not use the
-fixtures pays nothing.
+fixtures pays nothing. The golden of a network is made by `pytest --repro-golden-update REASON`.
 """
 
 from __future__ import annotations
@@ -15,6 +15,8 @@ from typing import Any
 import pytest
 
 import repro
+
+WIDTH = 71  # of a report in an assertion: pytest puts eight columns before it
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -83,7 +85,10 @@ def golden(pytestconfig: pytest.Config) -> Callable[..., repro.Report]:
             update(network, name, reason=reason, input_size=input_size)
         report: repro.Report = check(network, name, remedy='pytest --repro-golden-update "REASON"')
         if not report.passed:
-            raise AssertionError(str(report))
+            from repro.render import text
+
+            told = "\n".join(text.verdicts(report, WIDTH))
+            raise AssertionError(f"{report[0].subject} is not what its golden holds\n{told}")
         return report
 
     return golden

@@ -76,7 +76,7 @@ def check_one(folder: Path, name: str, source: Source | None = None, remedy: str
             return [Result(CHECKS[0], name, "golden", Outcome.SKIP, why)]
         found += check(golden, source or resolve(golden.network))
     except models.UnknownVariantError as error:
-        stale = f"stale: {error}; remove {folder / name}.json and the file of numbers beside it"
+        stale = f"stale: {error}; remove {store.shown(folder / name)}.json and the file of numbers beside it"
         found.append(Result(CHECKS[0], name, "golden", Outcome.FAIL, stale))
     except ReproError as error:
         found.append(Result(CHECKS[len(found)], name, "golden", Outcome.ERROR, str(error)))
@@ -111,5 +111,5 @@ def update(folder: Path, name: str, source: Source, size: Size | None, reason: s
 
 def how_to_make(folder: Path, name: str) -> str:
     """The command that makes a golden."""
-    where = f" --golden-dir {folder}" if folder != FOLDER else ""
+    where = f" --golden-dir {store.shown(folder)}" if folder != FOLDER else ""
     return f'repro golden update {name}{where} --reason "..."'

@@ -38,7 +38,7 @@ class DamagedGoldenError(ReproError):
 def names(folder: Path) -> list[str]:
     """The goldens in a folder. Raises ReproError if there is no such folder."""
     if not folder.is_dir():
-        raise ReproError(f"{folder}: no such folder; expected one of goldens: --golden-dir names it")
+        raise ReproError(f"{shown(folder)}: no such folder; expected one of goldens: --golden-dir names it")
     return sorted(file.stem for file in folder.glob("*.json") if not file.name.startswith("."))
 
 
@@ -49,20 +49,22 @@ def load(folder: Path, name: str) -> tuple[dict[str, Any], dict[str, torch.Tenso
     """
     file = folder / f"{name}.json"
     if not file.is_file():
-        raise MissingGoldenError(f"{file}: there is no such golden")
+        raise MissingGoldenError(f"{shown(file)}: there is no such golden")
     record = _unsealed(file)
     if record.get("name") != name:
-        raise DamagedGoldenError(f"{file}: it is the golden of {record.get('name')!r} under another name")
+        raise DamagedGoldenError(f"{shown(file)}: it is the golden of {record.get('name')!r} under another name")
     if record.get("format") != FORMAT:
-        raise ReproError(f"{file}: it has format {record.get('format')!r}; this version of repro reads {FORMAT}")
+        raise ReproError(f"{shown(file)}: it has format {record.get('format')!r}; this version of repro reads {FORMAT}")
     digest = record.pop("numbers")
     numbers = folder / _numbers(name, digest)
     try:
         content = numbers.read_bytes()
     except OSError as error:
-        raise DamagedGoldenError(f"{numbers}: {file.name} names it, and it cannot be read: {error.strerror}") from error
+        raise DamagedGoldenError(
+            f"{shown(numbers)}: {file.name} names it, and it cannot be read: {error.strerror}"
+        ) from error
     if hashlib.sha256(content).hexdigest() != digest:
-        raise DamagedGoldenError(f"{numbers}: its {len(content):,} bytes are not those that were written")
+        raise DamagedGoldenError(f"{shown(numbers)}: its {len(content):,} bytes are not those that were written")
     return record, safetensors.torch.load(content)
 
 
@@ -85,7 +87,7 @@ def save(folder: Path, name: str, record: Mapping[str, Any], tensors: Mapping[st
             if own.fullmatch(file.name):
                 file.unlink()
     except OSError as error:
-        raise ReproError(f"{folder / name}: cannot be written: {first_line(error)}") from error
+        raise ReproError(f"{shown(folder / name)}: cannot be written: {first_line(error)}") from error
 
 
 def strays(folder: Path) -> list[Path]:
@@ -98,6 +100,12 @@ def strays(folder: Path) -> list[Path]:
             named |= {file.name for file in folder.glob(f"{name}.*{_NUMBERS}")}
     left = [file for file in folder.glob(f"*{_NUMBERS}") if file.name not in named]
     return sorted({*left, *folder.glob(".*.json"), *folder.glob(f".*{_NUMBERS}")})
+
+
+def shown(path: Path) -> str:
+    """A path for messages: from the current directory where it is in there."""
+    absolute, here = path.resolve(), Path.cwd()
+    return str(absolute.relative_to(here)) if absolute.is_relative_to(here) else str(path)
 
 
 def _numbers(name: str, digest: str) -> str:
@@ -125,9 +133,11 @@ def _unsealed(file: Path) -> dict[str, Any]:
     content = file.read_bytes()
     end = _END.search(content)
     if end is None:
-        raise DamagedGoldenError(f"{file}: its last line is no seal; the file is damaged or was edited")
+        raise DamagedGoldenError(f"{shown(file)}: its last line is no seal; the file is damaged or was edited")
     start, stop = end.span(1)
     if hashlib.sha256(content[:start] + _UNSEALED.encode() + content[stop:]).hexdigest() != end[1].decode():
-        raise DamagedGoldenError(f"{file}: its seal does not fit its contents; the file is damaged or was edited")
+        raise DamagedGoldenError(
+            f"{shown(file)}: its seal does not fit its contents; the file is damaged or was edited"
+        )
     record: dict[str, Any] = json.loads(content)
     return record

@@ -14,6 +14,7 @@ WIDTH = 79
 _NAME = 38  # a reference's name; a longer one has a line of its own
 _ROW = "{:<38} {:<6} {:>4} {:>7} {:>4} {:>4} {:>5} {:<4}"
 _PHASES = ("forward", "backward", "train")
+_ALONE = ("conformance", "formulas")  # against no implementation
 _SHOWN = 5  # differences printed in full; the rest is counted, and all of them are in the JSON
 
 HEADER = _ROW.format("", "proof", "keys", "float64", "forw", "back", "train", "init").rstrip()
@@ -29,6 +30,24 @@ forw, back, train
          of outputs (1/4 to 4 is allowed), of gradients and of what a training
          step leaves (1/8 to 8)
 init     our initial values are as the paper or file named in the code says"""
+
+
+def lines(results: Sequence[Result]) -> Iterator[str]:
+    """What there is to say of one network and one thing that it is held against."""
+    first = results[0]
+    name = f"  {first.reference}"
+    facts = first.evidence.get("facts", [])
+    match first.check:
+        case "conformance" if facts:
+            told = f"{sum(fact['confirmed'] for fact in facts)} of {_count(len(facts), 'printed fact')} confirmed"
+            yield f"{name:<38} {told}"
+        case "conformance":
+            pass
+        case "formulas" if first.outcome is not Outcome.ERROR:
+            yield f"{name:<38} {first.evidence['difference']:.0e} from the paper's formulas, in float64"
+        case _:
+            yield row(results)
+    yield from details(results)
 
 
 def row(results: Sequence[Result]) -> str:
@@ -86,14 +105,6 @@ def _further(result: Result, width: int = WIDTH) -> Iterator[str]:
         yield f"    and {len(found) - _SHOWN} more differences (the JSON has them all)"
 
 
-def conformity(result: Result) -> Iterator[str]:
-    """One line on the facts that papers print of a network, if the ledger has any; details tell of those that fail."""
-    facts = result.evidence.get("facts", [])
-    if facts:
-        confirmed = sum(fact["confirmed"] for fact in facts)
-        yield f"  {result.reference:<36} {confirmed} of {_count(len(facts), 'printed fact')} confirmed"
-
-
 def ledger(results: Sequence[Result], reasons: Sequence[str]) -> Iterator[str]:
     """What became of the facts of the ledger. reasons: of each of them, why nothing confirms it, "" if it can be."""
     found = [fact for result in results for fact in result.evidence.get("facts", [])]
@@ -109,7 +120,7 @@ def total(results: Sequence[Result]) -> str:
     """The last line."""
     counts = summary(results)
     networks = len({result.subject for result in results})
-    pairs = len({(r.subject, r.reference) for r in results if r.reference != "none" and r.check != "conformance"})
+    pairs = len({(r.subject, r.reference) for r in results if r.reference != "none" and r.check not in _ALONE})
     checks = ", ".join(f"{count} {name}" for name, count in counts.items())
     return f"{_count(networks, 'network')}, {_count(pairs, 'pair')}; checks: {checks}"
 
