@@ -52,6 +52,14 @@ def docs(session: nox.Session) -> None:
 
 
 @nox.session(default=False)
+@nox.parametrize("versions", ["newest", "lowest"])
+def golden(session: nox.Session, versions: str) -> None:
+    """What every network did, held against now: on the newest torch and on the lowest admitted (which needs uv)."""
+    session.install(*(CONSTRAINTS if versions == "newest" else ("--resolution", "lowest-direct")), ".")
+    session.run("repro", "golden", "check", *session.posargs)
+
+
+@nox.session(default=False)
 def power(session: nox.Session) -> None:
     """Plant faults in every network and see which check catches and locates them (half an hour on two cores)."""
     session.install(*CONSTRAINTS, ".")

@@ -3,10 +3,26 @@
 from typing import TYPE_CHECKING, Any
 
 __version__ = "0.1.0"
-__all__ = ["Report", "ReproError", "assert_equivalent", "compare", "map_state_dict"]
+__all__ = [
+    "Report",
+    "ReproError",
+    "assert_equivalent",
+    "check_golden",
+    "compare",
+    "map_state_dict",
+    "update_golden",
+]
 
 if TYPE_CHECKING:
-    from repro.api import Report, ReproError, assert_equivalent, compare, map_state_dict
+    from repro.api import (
+        Report,
+        ReproError,
+        assert_equivalent,
+        check_golden,
+        compare,
+        map_state_dict,
+        update_golden,
+    )
 else:
 
     def __getattr__(name: str) -> Any:

@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import copy
+import re
 import textwrap
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from itertools import chain
+from pathlib import Path
 from typing import overload
 
 import torch
 from torch import nn
 
 from repro.errors import ReproError, first_line
+from repro.golden import folder
 from repro.graph import TraceError
 from repro.parity.check import check, names
 from repro.parity.convert import map_state_dict
@@ -152,6 +155,56 @@ def compare(
         plan = Plan((size,), ((size, 1), (size, BATCH)), (size, BATCH), seed)
     pair = Pair(subject, reference, plan)
     return Report(_results(pair, PHASES if live else (*PHASES, "initialisation")))
+
+
+def check_golden(
+    network: Given,
+    name: str | None = None,
+    *,
+    golden_dir: str | Path = "golden",
+    remedy: str = 'repro.update_golden(..., reason="...")',
+) -> Report:
+    """Hold a network, with closed-form weights, against the golden of that name.
+
+    network     a specification (`repro:resnet18`), a module, or something to call that returns one
+    name        of the golden; by default that which `repro golden update` gives to a specification
+    golden_dir  the folder
+    remedy      what a report on a missing golden says is to be done
+
+    A golden that is missing or damaged is a failure in the report, and so is a network that cannot be run.
+    """
+    name = _golden_name(network, name)
+    return Report(folder.check_one(Path(golden_dir), name, _source(network, name), remedy))
+
+
+def update_golden(
+    network: Given,
+    name: str | None = None,
+    *,
+    reason: str,
+    golden_dir: str | Path = "golden",
+    input_size: Sequence[int] | int | None = None,
+) -> str:
+    """Make the golden of a network, if there is none or it no longer holds; returns what happened, in a sentence.
+
+    reason: why the outputs may be others than they were; it is kept. input_size: of one input, without a batch; the
+    default is that of the golden there is, or else the size that a specification was made for, or 3x224x224.
+
+    Raises ReproError for a network that cannot be run or whose outputs are not finite, and for a folder that cannot be
+    written; the golden there was is then still there.
+    """
+    name = _golden_name(network, name)
+    size = None if input_size is None else _size(input_size)
+    command = f"repro.update_golden(..., {name!r}, reason={reason!r})"
+    return folder.update(Path(golden_dir), name, _source(network, name), size, reason, command)
+
+
+def _golden_name(network: Given, name: str | None) -> str:
+    found = folder.golden_name(network) if name is None and isinstance(network, str) else name
+    if not found or not re.fullmatch(r"[\w.+=-]*\w", found):
+        given = "no name was given" if found is None else f"the name {found!r} was given"
+        raise ReproError(f"{given} for a golden; expected one that can be a file's, such as my_resnet")
+    return found
 
 
 def _own_weights(

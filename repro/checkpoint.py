@@ -2,11 +2,8 @@
 
 from __future__ import annotations
 
-import contextlib
 import io
-import os
 import pickle
-import secrets
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,6 +12,7 @@ from typing import Any
 import safetensors.torch
 import torch
 
+from repro import atomic
 from repro.errors import ReproError, first_line
 from repro.graph import Shape, digest
 
@@ -102,22 +100,15 @@ def save(path: Path, tensors: Mapping[str, torch.Tensor]) -> dict[str, str]:
     All of it or nothing: it is written to another file in the same folder, brought to the disk and read back, and only
     then takes its name. Raises ReproError if that fails; what was at `path` is then still there.
     """
-    path = path.resolve()  # a link keeps pointing where it does
-    temporary = path.with_name(f".{path.stem}.{secrets.token_hex(4)}{path.suffix}")
     meant = {key: digest(tensor) for key, tensor in tensors.items()}
+
+    def is_meant(written: Path) -> bool:
+        return {key: digest(tensor) for key, tensor in _read(written).items()} == meant
+
     try:
-        with temporary.open("xb") as file:
-            file.write(_FORMATS[path.suffix](tensors))
-            file.flush()
-            os.fsync(file.fileno())
-        if {key: digest(tensor) for key, tensor in _read(temporary).items()} != meant:
-            raise OSError("what was read back is not what was written")
-        temporary.replace(path)
+        atomic.write(path, _FORMATS[path.suffix](tensors), is_meant)
     except Exception as error:
         raise ReproError(f"{path}: cannot be written: {first_line(error)}; nothing was changed") from error
-    finally:
-        with contextlib.suppress(OSError):
-            temporary.unlink()
     return meant
 
 

@@ -16,7 +16,7 @@ import textwrap
 import time
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from itertools import chain, groupby
+from itertools import groupby
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn
 
@@ -34,6 +34,11 @@ _STARTED = time.perf_counter()
 
 # Left at its default, verify takes one measured comparison per network from the same closed-form numbers every time.
 _SEED = 0
+
+_UPDATE = (
+    "Networks whose golden still holds are left alone. The old golden stays until the new one is complete; look at the "
+    "difference of NAME.json before you commit it."
+)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -158,6 +163,22 @@ def _parser() -> argparse.ArgumentParser:
     verb.add_argument("--debug", action="store_true", help="show the traceback of an error")
     verb.set_defaults(run=_deviations)
 
+    verb = verbs.add_parser("golden", help="hold outputs still: check what networks compute against what is kept")
+    actions = verb.add_subparsers(required=True, metavar="ACTION")
+    action = actions.add_parser("check", parents=[common], help="run networks again, and compare with their goldens")
+    action.add_argument("names", metavar="NAME", nargs="*", help="default: all in the folder")
+    action.add_argument("--jobs", type=_count, metavar="N", help="processes (default: as memory allows)")
+    action.set_defaults(run=_golden_check)
+    _add_folder(action)
+    action = actions.add_parser(
+        "update", parents=[common], help="make goldens anew where something moved", description=_UPDATE
+    )
+    action.add_argument("names", metavar="NAME", nargs="+", help="of the catalog, or as for compare")
+    action.add_argument("--reason", required=True, help="why the outputs may be others than they were; it is kept")
+    action.add_argument("--input-size", type=_size, metavar="CxHxW", help="default: that of the golden there is")
+    action.set_defaults(run=_golden_update)
+    _add_folder(action)
+
     verb = verbs.add_parser(
         "convert",
         parents=[common],
@@ -172,6 +193,12 @@ def _parser() -> argparse.ArgumentParser:
     _add_sizes(verb, "to prove equality at; ")
     verb.set_defaults(run=_convert)
     return parser
+
+
+def _add_folder(verb: argparse.ArgumentParser) -> None:
+    verb.add_argument(
+        "--golden-dir", type=Path, default=Path("golden"), metavar="DIR", help="the folder (default: %(default)s)"
+    )
 
 
 def _add_sizes(verb: argparse.ArgumentParser, purpose: str) -> None:
@@ -256,9 +283,8 @@ def _verify(options: argparse.Namespace) -> int:
     chosen = [variant for variant in models.catalog().values() if not named or variant.name in named]
     if options.power:
         return _power(options, [variant.name for variant in chosen])
-    from repro.conformance import check
     from repro.parity.network import Stopwatch
-    from repro.parity.verify import verify
+    from repro.render import text as rendering
 
     stopwatch = Stopwatch()
     results: list[Result] = []
@@ -267,24 +293,17 @@ def _verify(options: argparse.Namespace) -> int:
     total = sum(max(len(variant.references), 1) for variant in chosen)
     with _progress("verifying", total) as advance:
         if text:
-            from repro.render import text as rendering
-
             print(rendering.HEADER)
         for variant in chosen:
             if text:
                 print(variant.name)
-            checks = chain(verify(variant, stopwatch, options.seed), map(check, [variant]))
-            pairs = groupby(
-                _timed(checks, phases), key=lambda result: (result.reference, result.check == "conformance")
-            )
-            for (reference, _), group in pairs:
+            checks = _timed(_checks(variant, stopwatch, options.seed), phases)
+            for reference, group in groupby(checks, key=lambda result: result.reference):
                 found = list(group)
                 results += found
                 advance(f"{variant.name} {reference}")
-                if text and found[0].check == "conformance":
-                    print(*rendering.conformity(found[0]), *rendering.details(found), sep="\n", flush=True)
-                elif text:
-                    print(rendering.row(found), *rendering.details(found), sep="\n", flush=True)
+                if text:
+                    print(*rendering.lines(found), sep="\n", flush=True)
     timing = _timing(stopwatch, phases)
     if text:
         print(f"\n{rendering.LEGEND}\n\n{rendering.total(results)}")
@@ -296,6 +315,16 @@ def _verify(options: argparse.Namespace) -> int:
 
         print(json.report(results, {"timing": timing} if options.timing else None))
     return exit_code(results)
+
+
+def _checks(variant: models.Variant, stopwatch: Stopwatch, seed: int) -> Iterator[Result]:
+    """Everything a network is held against: references, its formulas where there is an oracle, its paper."""
+    from repro import conformance, formulas
+    from repro.parity.verify import verify
+
+    yield from verify(variant, stopwatch, seed)
+    yield from formulas.check(variant, stopwatch, seed)
+    yield conformance.check(variant)
 
 
 def _power(options: argparse.Namespace, names: list[str]) -> int:
@@ -379,6 +408,58 @@ def _deviations(options: argparse.Namespace) -> int:
         else:
             print(*rendering.table(results), "", rendering.total(results), sep="\n")
     return exit_code(results)
+
+
+def _golden_check(options: argparse.Namespace) -> int:
+    from repro.golden import folder as goldens
+    from repro.golden import store
+
+    specs = {goldens.golden_name(spec): spec for spec in map(goldens.specification, options.names)}
+    names = list(specs) or goldens.expected(options.golden_dir)
+    if not names:
+        raise ReproError(f"{options.golden_dir}: there is no golden; make some: repro golden update NAME --reason ...")
+    text = options.format == "text"
+    if text:
+        from repro.render import golden as rendering
+        from repro.render.text import details
+
+        print(rendering.HEADER)
+    found: list[Result] = []
+    checked = goldens.check_all(options.golden_dir, names, options.jobs or _jobs())
+    with _progress("checking", len(names)) as advance:
+        for name, results in zip(names, checked, strict=True):
+            found += results
+            advance(name)
+            if text:
+                print(rendering.row(name, results), *details(results), sep="\n", flush=True)
+    left = [str(file) for file in store.strays(options.golden_dir)]
+    if text:
+        print(*rendering.totals(found, left), sep="\n")
+    else:
+        from repro.render import json
+
+        print(json.report(found, {"unused": left}))
+    return exit_code(found)
+
+
+def _golden_update(options: argparse.Namespace) -> int:
+    from repro.golden import folder as goldens
+    from repro.references import resolve
+
+    specs = list(map(goldens.specification, options.names))
+    command = shlex.join(["repro", "golden", "update", *options.names, "--reason", options.reason])
+    done = {}
+    for spec in specs:
+        name = goldens.golden_name(spec)
+        told = goldens.update(options.golden_dir, name, resolve(spec), options.input_size, options.reason, command)
+        done[name] = told
+        if options.format == "text":
+            print(_paragraph(f"{name:<23} ", told), flush=True)
+    if options.format == "json":
+        from repro.render import json
+
+        print(json.document(environment=json.environment(), updated=done))
+    return 0
 
 
 def _compare(options: argparse.Namespace) -> int:

@@ -52,12 +52,12 @@ def check(variant: Variant) -> Result:
     try:
         found = findings(variant)
     except ReproError as error:
-        return Result("conformance", variant.name, "none", Outcome.ERROR, str(error))
+        return Result("conformance", variant.name, "its paper", Outcome.ERROR, str(error))
     sources = sorted({papers()[finding.fact.paper].identifier for finding in found})
     evidence = {"facts": [told(finding) for finding in found]}
     if not found:
         message = f"no fact of the ledger is about this network ({variant.paper})"
-        return Result("conformance", variant.name, "none", Outcome.SKIP, message, evidence)
+        return Result("conformance", variant.name, "its paper", Outcome.SKIP, message, evidence)
     wrong = [finding for finding in found if not finding.confirmed]
     message = f"{len(found) - len(wrong)} of {len(found)} facts confirmed{_exceptions(found)}"
     if wrong:

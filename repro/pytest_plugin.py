@@ -4,7 +4,7 @@
         assert_equivalent(my_resnet(), torchvision.models.resnet18(), torch.randn(2, 3, 64, 64))
 
 A failure ends in the test, with the report. torch is imported by the first call, so that a suite that does not use the
-fixtures pays nothing.
+fixtures pays nothing. The golden of a network is made by `pytest --repro-golden-update REASON`.
 """
 
 from __future__ import annotations
@@ -16,6 +16,8 @@ import pytest
 
 import repro
 
+WIDTH = 71  # of a report in an assertion: pytest puts eight columns before it
+
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     """The options, in a group of their own."""
@@ -26,6 +28,17 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         default=0,
         metavar="N",
         help="of closed-form weights and images, cotangents and dropout masks (default: 0)",
+    )
+    group.addoption(
+        "--repro-golden-dir",
+        metavar="DIR",
+        default="golden",
+        help="the folder of goldens, from the root of the tests (default: %(default)s)",
+    )
+    group.addoption(
+        "--repro-golden-update",
+        metavar="REASON",
+        help="make goldens that are missing or no longer hold, instead of failing; say why",
     )
 
 
@@ -57,6 +70,28 @@ def compare_networks(pytestconfig: pytest.Config) -> Callable[..., repro.Report]
 def map_state_dict() -> Callable[..., dict[str, Any]]:
     """`(source, target, inputs)`: the weights of one module as a state_dict for another that is equal to it."""
     return _told_briefly("map_state_dict")
+
+
+@pytest.fixture(scope="session")
+def golden(pytestconfig: pytest.Config) -> Callable[..., repro.Report]:
+    """`(network, name, *, input_size)`: assert that a network with closed-form weights does what its golden holds."""
+    folder = pytestconfig.rootpath / pytestconfig.getoption("repro_golden_dir")
+    reason = pytestconfig.getoption("repro_golden_update")
+    check, update = _told_briefly("check_golden", golden_dir=folder), _told_briefly("update_golden", golden_dir=folder)
+
+    def golden(network: Any, name: str | None = None, *, input_size: Any = None) -> repro.Report:
+        __tracebackhide__ = True
+        if reason:
+            update(network, name, reason=reason, input_size=input_size)
+        report: repro.Report = check(network, name, remedy='pytest --repro-golden-update "REASON"')
+        if not report.passed:
+            from repro.render import text
+
+            told = "\n".join(text.verdicts(report, WIDTH))
+            raise AssertionError(f"{report[0].subject} is not what its golden holds\n{told}")
+        return report
+
+    return golden
 
 
 def _told_briefly(name: str, **defaults: Any) -> Callable[..., Any]:

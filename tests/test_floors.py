@@ -20,7 +20,7 @@ PROJECT = Path(__file__).parents[1] / "pyproject.toml"
 FLOORS = {
     "version": ["repro"],
     "verdicts": ["repro.result"],
-    "words": ["repro.errors", "repro.recording", "repro.allocator"],
+    "words": ["repro.errors", "repro.atomic", "repro.allocator"],
     "catalog": ["repro.models", "repro.models._catalog"],
     "networks": ["repro.models.*"],
     "papers": ["repro.papers", "repro.papers.*"],
@@ -34,8 +34,16 @@ FLOORS = {
     "parity": ["repro.parity", "repro.parity.*"],
     "audit": ["repro.audit", "repro.audit.*"],
     "checkers": [
-        *("repro.conformance", "repro.oracle", "repro.golden", "repro.faults", "repro.faults.*", "repro.power"),
-        *("repro.deviations", "repro.deviations.*"),
+        "repro.conformance",
+        "repro.oracle",
+        "repro.formulas",
+        "repro.golden",
+        "repro.golden.*",
+        "repro.faults",
+        "repro.faults.*",
+        "repro.power",
+        "repro.deviations",
+        "repro.deviations.*",
     ],
     "render": ["repro.render", "repro.render.*"],
     "library": ["repro.api"],
@@ -55,7 +63,7 @@ BELOW = {
     "references": ["verdicts", "words", "catalog"],
     "parity": ["verdicts", "words", "mechanism", "references", "catalog", "parity"],
     "audit": ["verdicts", "words", "mechanism", "references", "catalog", "papers", "audit"],
-    "checkers": ["verdicts", "words", "mechanism", "references", "catalog", "papers", "parity", "checkers"],
+    "checkers": ["version", "verdicts", "words", "mechanism", "references", "catalog", "papers", "parity", "checkers"],
     "render": ["version", "verdicts", "render"],
     "library": [floor for floor in FLOORS if floor not in ("library", "faces", "networks", "main")],
     "faces": [floor for floor in FLOORS if floor not in ("faces", "networks", "main")],
@@ -63,7 +71,7 @@ BELOW = {
 }
 
 # What a distribution is imported as, where that is not its own name.
-IMPORTED_AS = {"markdown-it-py": "markdown_it", "beautifulsoup4": "bs4"}
+IMPORTED_AS = {"markdown-it-py": "markdown_it", "beautifulsoup4": "bs4", "pillow": "PIL"}
 
 # What loads a module, and so is there when the module is.
 HOSTS = {"repro.pytest_plugin": "pytest"}

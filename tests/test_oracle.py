@@ -11,11 +11,12 @@ import numpy
 import pytest
 import torch
 
-from repro import budget, fill, models, oracle
+from repro import budget, fill, formulas, models, oracle
 from repro.budget import Verdict
 from repro.oracle import ORACLES
 from repro.parity.network import Network, Stopwatch, widened
 from repro.references import resolve
+from repro.result import Outcome
 
 SMALL = "lenet5", "nin_cifar10"
 
@@ -70,6 +71,23 @@ def test_another_formula_is_noticed(monkeypatch: pytest.MonkeyPatch, name: str, 
         monkeypatch.setattr(oracle, function, other)
     verdict = compared(name, models.get(name).input_size)
     assert not verdict.passed
+
+
+@pytest.mark.control("formulas")
+def test_verify_tells_another_formula(monkeypatch: pytest.MonkeyPatch) -> None:
+    variant = models.get("lenet5")
+    (result,) = formulas.check(variant, Stopwatch())
+    assert result.outcome is Outcome.PASS
+    assert result.evidence["cases"].keys() == {"2x1x32x32", "2x1x35x34"}
+    monkeypatch.setattr(oracle, "squash", numpy.tanh)
+    (result,) = formulas.check(variant, Stopwatch())
+    assert result.outcome is Outcome.FAIL
+    assert "of the spread from the paper's formulas" in result.message
+
+
+def test_verify_has_the_oracle_of_each_network_that_has_one(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert set(ORACLES) == {"lenet5", "alexnet", "nin_cifar10", "nin_imagenet"}
+    assert list(formulas.check(models.get("resnet18"), Stopwatch())) == []
 
 
 def test_the_oracle_shares_nothing_with_the_modules() -> None:

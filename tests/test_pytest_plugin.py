@@ -152,6 +152,31 @@ def test_a_mistake_is_told_in_a_sentence(suite: pytest.Pytester) -> None:
     assert "direct cause" not in text
 
 
+GOLDEN = """
+from nets import Net
+
+def test_it_computes_what_it_did(golden):
+    golden(lambda: Net(stride=STRIDE), "net", input_size=(2, 8, 8))
+"""
+
+
+def test_a_golden_is_made_on_request_and_then_holds(suite: pytest.Pytester) -> None:
+    test = GOLDEN.replace("STRIDE", "1")
+    result = run(suite, test)
+    result.assert_outcomes(failed=1)
+    assert 'there is no such golden; pytest --repro-golden-update "REASON"' in read(result)
+    assert not (suite.path / "golden").exists()
+    run(suite, test, "--repro-golden-update", "as ported").assert_outcomes(passed=1)
+    assert '"reason": "as ported"' in (suite.path / "golden" / "net.json").read_text(encoding="utf-8")
+    run(suite, test).assert_outcomes(passed=1)
+    run(suite, test, "--repro-golden-dir", "elsewhere").assert_outcomes(failed=1)
+    result = run(suite, GOLDEN.replace("STRIDE", "2"))
+    result.assert_outcomes(failed=1)
+    text = read(result)
+    assert "is not what its golden holds" in text
+    assert "golden.float64 fail second: 4x4x4, it was 4x8x8; all before it are as they were" in text
+
+
 def test_the_other_fixtures_and_the_seed(suite: pytest.Pytester) -> None:
     result = run(
         suite,

@@ -20,8 +20,8 @@ from repro.references import Size, Source, resolve
 from repro.result import Outcome, Result
 
 NO_REFERENCE = (
-    "no reference: torchvision and timm do not have this network, so nothing was compared; "
-    "its papers' figures are the only check there can be"
+    "no reference: torchvision and timm do not have this network, so no other implementation was compared; "
+    "conformance holds it against its paper"
 )
 
 

@@ -15,6 +15,7 @@ WIDTH = 79
 _NAME = 38  # a reference's name; a longer one has a line of its own
 _ROW = "{:<38} {:<6} {:>4} {:>7} {:>4} {:>4} {:>5} {:<4}"
 _PHASES = ("forward", "backward", "train")
+_ALONE = ("conformance", "formulas")  # against no implementation
 _SHOWN = 5  # differences printed in full; the rest is counted, and all of them are in the JSON
 
 HEADER = _ROW.format("", "proof", "keys", "float64", "forw", "back", "train", "init").rstrip()
@@ -30,6 +31,24 @@ forw, back, train
          of outputs (1/4 to 4 is allowed), of gradients and of what a training
          step leaves (1/8 to 8)
 init     our initial values are as the paper or file named in the code says"""
+
+
+def lines(results: Sequence[Result]) -> Iterator[str]:
+    """What there is to say of one network and one thing that it is held against."""
+    first = results[0]
+    name = f"  {first.reference}"
+    facts = first.evidence.get("facts", [])
+    match first.check:
+        case "conformance" if facts:
+            told = f"{sum(fact['confirmed'] for fact in facts)} of {_count(len(facts), 'printed fact')} confirmed"
+            yield f"{name:<38} {told}"
+        case "conformance":
+            pass
+        case "formulas" if first.outcome is not Outcome.ERROR:
+            yield f"{name:<38} {first.evidence['difference']:.0e} from the paper's formulas, in float64"
+        case _:
+            yield row(results)
+    yield from details(results)
 
 
 def row(results: Sequence[Result]) -> str:
@@ -87,31 +106,25 @@ def _further(result: Result, width: int = WIDTH) -> Iterator[str]:
         yield f"    and {len(found) - _SHOWN} more differences (the JSON has them all)"
 
 
-def conformity(result: Result) -> Iterator[str]:
-    """One line on the facts that papers print of a network, if the ledger has any; details tell of those that fail."""
-    facts = result.evidence.get("facts", [])
-    if facts:
-        confirmed = sum(fact["confirmed"] for fact in facts)
-        yield f"  {result.reference:<36} {confirmed} of {_count(len(facts), 'printed fact')} confirmed"
-
-
 def ledger(results: Sequence[Result], facts: Sequence[Any]) -> Iterator[str]:
     """What became of the facts of the ledger: each is measured, or has a reason why it cannot be."""
     found = [fact for result in results for fact in result.evidence.get("facts", [])]
     if found:
         known = {fact["id"]: fact for fact in found}
         counts = Counter(fact["status"] if fact["confirmed"] else "refuted" for fact in known.values())
-        yield f"{len(known)} of the {len(facts)} facts of the ledger measured: {counted(counts)};"
+        told = f"{len(known)} of the {len(facts)} facts of the ledger measured: {counted(counts)};"
+        yield _wrapped(told, "", "  ")
         apart = [fact for fact in facts if not fact.measure]
         silent = sum(not fact.reason for fact in apart)
-        yield f"{len(apart) - silent} cannot be measured on a network, and say why (repro facts); {silent} do not say"
+        told = f"{len(apart) - silent} cannot be measured on a network, and say why (repro facts); {silent} do not say"
+        yield _wrapped(told, "", "  ")
 
 
 def total(results: Sequence[Result]) -> str:
     """The last line."""
     counts = summary(results)
     networks = len({result.subject for result in results})
-    pairs = len({(r.subject, r.reference) for r in results if r.reference != "none" and r.check != "conformance"})
+    pairs = len({(r.subject, r.reference) for r in results if r.reference != "none" and r.check not in _ALONE})
     checks = ", ".join(f"{count} {name}" for name, count in counts.items())
     return f"{_count(networks, 'network')}, {_count(pairs, 'pair')}; checks: {checks}"
 

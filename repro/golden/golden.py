@@ -1,0 +1,335 @@
+"""Goldens: making one of a network, and holding a network against one."""
+
+from __future__ import annotations
+
+import hashlib
+import math
+import platform
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+import torchvision
+
+import repro
+from repro import budget, models
+from repro.errors import ReproError
+from repro.golden import store
+from repro.golden.inputs import inputs
+from repro.golden.recording import NARROW, WIDE, Run, run, stages, sums
+from repro.graph import digest
+from repro.parity.network import Network, Stopwatch, shape_text, widened
+from repro.references import Size, Source
+from repro.result import Outcome, Result
+
+SEED = 0
+
+# The outputs of these are kept in full: of noise, which nobody looks at, and of what such a network is made for. Of
+# the other inputs the weighted sums hold the outputs as still as they do every stage.
+IN_FULL = ("noise", "photograph")
+
+# A stage may be zero in exact arithmetic for one input, such as one without any light. Rounding errors of that are not
+# measured by themselves but by this share of the stage's size for the first input.
+FLOOR = 1e-6
+
+CHECKS = ("golden.recipe", *(f"golden.{way.name}" for way in (*WIDE, *NARROW)))
+
+
+@dataclass(frozen=True)
+class Golden:
+    """What a network did.
+
+    network   its specification, or what it is called where it has none
+    size      of one input, without a batch
+    reason    why it was made, in its maker's words
+    made      what it was made with: versions, device, command
+    weights   digests of the closed-form weights: of their `names` and shapes, of `parameters`, and of `buffers`
+    inputs    name -> digest
+    stages    name -> shape, and for the first input mean and root mean square: to be read, and compared by eye
+    sums      (stages, inputs, SUMS), float64: see `recording.sums`
+    sizes     (stages, inputs), float64: root mean square of all elements
+    float32   (stages, inputs, 2), float64: greatest and root mean square error in that precision over the size, for
+              the worst of the ways to compute it
+    outputs   "output INDEX INPUT" -> all its elements, float64, for the inputs of IN_FULL
+    """
+
+    network: str
+    size: Size
+    reason: str
+    made: Mapping[str, str]
+    weights: Mapping[str, str]
+    inputs: Mapping[str, str]
+    stages: Mapping[str, Mapping[str, Any]]
+    sums: torch.Tensor
+    sizes: torch.Tensor
+    float32: torch.Tensor
+    outputs: Mapping[str, torch.Tensor]
+
+    @classmethod
+    def load(cls, folder: Path, name: str) -> Golden:
+        """Read it; see `store.load` for what is raised."""
+        record, tensors = store.load(folder, name)
+        numbers = {key: tensors.pop(key) for key in ("sums", "sizes", "float32")}
+        kept = {key: record[key] for key in ("network", "reason", "made", "weights", "inputs", "stages")}
+        return cls(**kept, size=tuple(record["size"]), **numbers, outputs=tensors)
+
+    def save(self, folder: Path, name: str) -> None:
+        """Write it; see `store.save`."""
+        record = {
+            key: getattr(self, key) for key in ("network", "size", "reason", "made", "weights", "inputs", "stages")
+        }
+        numbers = {"sums": self.sums, "sizes": self.sizes, "float32": self.float32}
+        store.save(folder, name, record, {**numbers, **self.outputs})
+
+
+@dataclass(frozen=True)
+class Move:
+    """The first place at which a network is not what its golden holds, in the order in which it computed.
+
+    told   what is there and what was
+    count  how many stages and outputs are not as they were
+    last   the stage before, "" at the first
+    """
+
+    place: str
+    told: str
+    count: int
+    last: str
+
+
+class Subject:
+    """A network with closed-form weights on the inputs of a golden; each run is made when it is asked for.
+
+    paths: the modules whose outputs are its stages; by default as many as fit.
+
+    truth  stage or output -> all its elements for all inputs, in float64, once `wide` was called
+    """
+
+    def __init__(self, source: Source, size: Size, paths: Iterable[str] | None = None) -> None:
+        self.network = Network.of(source, size, Stopwatch())
+        self._paths = stages(self.network.graph(size)) if paths is None else frozenset(paths)
+        self.inputs = inputs(size, SEED)
+        self.images = torch.stack(list(self.inputs.values()))
+        self._narrow = self.network.conditioned(size, SEED)
+        self._wide = widened(self._narrow)
+        self.truth: dict[str, torch.Tensor] = {}
+
+    def weights(self) -> dict[str, str]:
+        """Digests, as in `Golden.weights`."""
+        named = dict(self.network.module.named_parameters(remove_duplicate=False))
+        groups = {"names": hashlib.sha256(), "parameters": hashlib.sha256(), "buffers": hashlib.sha256()}
+        for key, tensor in self._narrow.items():
+            groups["names"].update(f"{key} {tuple(tensor.shape)} {tensor.dtype}\n".encode())
+            content = tensor.contiguous().reshape(-1).view(torch.uint8).numpy()
+            groups["parameters" if key in named else "buffers"].update(content)
+        return {group: found.hexdigest()[:32] for group, found in groups.items()}
+
+    def wide(self, way: Run = WIDE[0]) -> dict[str, torch.Tensor]:
+        """Stage or output -> its weighted sums, (inputs, SUMS), in float64. The first way is the truth."""
+        found: dict[str, torch.Tensor] = {}
+
+        def seen(name: str, tensor: torch.Tensor) -> None:
+            found[name] = sums(tensor)
+            if way is WIDE[0]:
+                self.truth[name] = tensor.clone()  # what follows may write into it
+
+        run(self.network, self._wide, self.images, way, self._paths, seen)
+        return found
+
+    def narrow(self, way: Run = NARROW[0]) -> dict[str, torch.Tensor]:
+        """Stage or output -> greatest error and root mean square error in float32, (inputs, 2), absolute."""
+        found: dict[str, torch.Tensor] = {}
+
+        def seen(name: str, tensor: torch.Tensor) -> None:
+            off = (tensor.double() - self.truth[name]).abs_().reshape(len(tensor), -1)
+            found[name] = torch.stack([off.amax(1), rms(off)], 1)
+
+        run(self.network, self._narrow, self.images, way, self._paths, seen)
+        return found
+
+
+def rms(tensor: torch.Tensor) -> torch.Tensor:
+    """Root mean square of each row."""
+    rows = tensor.reshape(len(tensor), -1)
+    size: torch.Tensor = torch.linalg.vector_norm(rows, dim=1) / math.sqrt(rows.shape[1])
+    return size
+
+
+def make(source: Source, size: Size, reason: str, command: str) -> Golden:
+    """The golden of a network as it is now.
+
+    reason: why it is made. command: what was called to make it. Raises ReproError for a network that cannot be run, or
+    of which something is NaN or infinite.
+    """
+    subject = Subject(source, size)
+    found = subject.wide()
+    sizes = {name: rms(stage) for name, stage in subject.truth.items()}
+    errors = subject.narrow()
+    for way in NARROW[1:]:  # correct kernels differ in how near they come, each way better on some layers
+        errors = {name: torch.maximum(errors[name], off) for name, off in subject.narrow(way).items()}
+    for name, stage in subject.truth.items():
+        finite = stage.reshape(len(stage), -1).isfinite().all(1) & errors[name].isfinite().all(1)
+        if not finite.all():
+            kind = list(subject.inputs)[int(finite.to(torch.int8).argmin())]
+            raise ReproError(f"{source.spec}: {name} holds NaN or infinity for the input {kind!r}; nothing to keep")
+    return Golden(
+        network=source.spec,
+        size=size,
+        reason=reason,
+        made={
+            "command": command,
+            "repro": repro.__version__,
+            "torch": torch.__version__.partition("+")[0],
+            "torchvision": torchvision.__version__.partition("+")[0],
+            "device": f"cpu, {platform.machine()}",
+        },
+        weights=subject.weights(),
+        inputs={name: digest(image) for name, image in subject.inputs.items()},
+        stages={name: _described(stage) for name, stage in subject.truth.items()},
+        sums=torch.stack(list(found.values())),
+        sizes=torch.stack(list(sizes.values())),
+        float32=torch.stack([errors[name] / _scale(sizes[name])[:, None] for name in found]),
+        outputs=_in_full(subject),
+    )
+
+
+def check(golden: Golden, source: Source) -> Iterator[Result]:
+    """Hold a network against its golden, one result for each of CHECKS. Raises ReproError where it cannot be run."""
+    subject = Subject(source, golden.size, (name.partition("#")[0] for name in golden.stages))
+    yield _recipe(golden, subject)
+    held = True
+    for way in WIDE:
+        move = first_move(golden, subject, subject.wide(way))
+        held = held and move is None
+        yield _told(golden, way, move)
+    for way in NARROW:
+        if not held:
+            message = "not judged: what it is judged by, the float64 values, moved"
+            yield Result(f"golden.{way.name}", golden.network, "golden", Outcome.SKIP, message)
+        else:
+            yield _judged(golden, way, subject.narrow(way))
+
+
+def first_move(golden: Golden, subject: Subject, found: Mapping[str, torch.Tensor]) -> Move | None:
+    """Where a run in float64 first leaves its golden, None if it never does.
+
+    Stages are compared by their shapes and weighted sums, outputs that are kept in full by their elements as well.
+    """
+    moves = {name: told for index, name in enumerate(golden.stages) if (told := _stage(golden, index, subject, found))}
+    moves |= {name: "it was not there" for name in found if name not in golden.stages}
+    moves = moves or {key: told for key in golden.outputs if (told := _output(golden, key, subject))}
+    if not moves:
+        return None
+    place = next(iter(moves))
+    before = list(golden.stages)[: list(golden.stages).index(place)] if place in golden.stages else [*golden.stages]
+    return Move(place, moves[place], len(moves), before[-1] if before else "")
+
+
+def _stage(golden: Golden, index: int, subject: Subject, found: Mapping[str, torch.Tensor]) -> str:
+    """How a stage is not what it was, "" if it is."""
+    name, described = list(golden.stages.items())[index]
+    if name not in found:
+        return "it does not run any more"
+    shape = shape_text(subject.truth[name].shape[1:])
+    if shape != described["shape"]:
+        return f"{shape}, it was {described['shape']}"
+    off = (found[name] - golden.sums[index]).abs().amax(1) / _scale(golden.sizes[index])
+    wrong = ~(off <= budget.FLOAT64_LIMIT)  # NaN is wrong
+    kinds = ", ".join(kind for kind, is_wrong in zip(golden.inputs, wrong, strict=True) if is_wrong)
+    return f"moved by {float(off.nan_to_num(math.inf).max()):.1e} of its size, for {kinds}" if kinds else ""
+
+
+def _output(golden: Golden, key: str, subject: Subject) -> str:
+    """How an output that is kept in full is not what it was, "" if it is; `key` is its name and that of the input."""
+    expected, actual = golden.outputs[key], _in_full(subject)[key]
+    off = (actual - expected).abs() / (rms(expected[None])[0] or 1.0)
+    if bool((off <= budget.FLOAT64_LIMIT).all()):
+        return ""
+    worst = int(off.nan_to_num(math.inf).argmax())
+    index = [int(i) for i in torch.unravel_index(torch.tensor(worst), off.shape)]
+    return f"{float(actual.flatten()[worst]):.6g} at {index}, {float(expected.flatten()[worst]):.6g} is kept"
+
+
+def _recipe(golden: Golden, subject: Subject) -> Result:
+    """Whether the weights and inputs are, bit for bit, those that the golden was made of."""
+    found = {"weights": subject.weights(), "inputs": {name: digest(x) for name, x in subject.inputs.items()}}
+    kept = {"weights": golden.weights, "inputs": golden.inputs}
+    changed = [f"{group} {key}" for group in kept for key in kept[group] if kept[group][key] != found[group].get(key)]
+    if not changed:
+        message = "weights and inputs are, bit for bit, those of the golden"
+        return Result("golden.recipe", golden.network, "golden", Outcome.PASS, message)
+    why = {
+        "weights names": "other parameters, other shapes or another order of them",
+        "weights parameters": "the closed form gives other bits (repro/fill.py)",
+        "weights buffers": "running statistics follow from what the network computes",
+    }
+    message = f"not as they were: {', '.join(changed)}; {why.get(changed[0], 'the inputs give other bits')}"
+    return Result("golden.recipe", golden.network, "golden", Outcome.FAIL, message, {"changed": changed})
+
+
+def _told(golden: Golden, way: Run, move: Move | None) -> Result:
+    check = f"golden.{way.name}"
+    if move is None:
+        message = f"{len(golden.stages)} stages and outputs are where they were"
+        return Result(check, golden.network, "golden", Outcome.PASS, message, {"stages": len(golden.stages)})
+    held = f"all before it are as they were, the last of them {move.last}" if move.last else "it is the first of all"
+    message = f"{move.place}: {move.told}; {held}; {move.count} of {len(golden.stages)} are others"
+    return Result(check, golden.network, "golden", Outcome.FAIL, message, vars(move))
+
+
+def _judged(golden: Golden, way: Run, errors: Mapping[str, torch.Tensor]) -> Result:
+    """Whether float32 is as near to the float64 truth as it was when the golden was made.
+
+    The errors of a stage of few elements are small by chance; none is held to less than the median of all stages.
+    """
+    scales = torch.stack([_scale(row) for row in golden.sizes])[..., None]
+    actual = torch.stack(list(errors.values())) / scales
+    allowance = torch.maximum(golden.float32, golden.float32.median(0).values)
+    ratio = torch.where(actual > 0, actual / allowance, 0.0).nan_to_num(math.inf).amax(2)
+    over = (ratio > budget.FACTOR).any(1)
+    stage = int(over.to(torch.int8).argmax()) if over.any() else int(ratio.amax(1).argmax())
+    kind = int(ratio[stage].argmax())
+    value, place = float(ratio[stage, kind]), f"{list(golden.stages)[stage]} for {list(golden.inputs)[kind]}"
+    told = "the first stage beyond" if over.any() else "the worst"
+    message = (
+        f"{place}: {value:.2f} times as far from the float64 truth as when the golden was made, {told}; "
+        f"{budget.FACTOR:.0f} times are allowed"
+    )
+    outcome = Outcome.FAIL if over.any() else Outcome.PASS
+    return Result(f"golden.{way.name}", golden.network, "golden", outcome, message, {"ratio": value, "at": place})
+
+
+def _scale(sizes: torch.Tensor) -> torch.Tensor:
+    """What differences of a stage are measured by, for each input: its size, but some share of the first input's."""
+    scale = torch.maximum(sizes, FLOOR * sizes[0])
+    return torch.where(scale > 0, scale, 1.0)
+
+
+def _described(stage: torch.Tensor) -> dict[str, Any]:
+    first = stage[0]
+    described = {"mean": float(first.mean()), "rms": float(rms(stage[:1])[0])}
+    return {"shape": shape_text(first.shape), **{key: float(f"{value:.5g}") for key, value in described.items()}}
+
+
+def _in_full(subject: Subject) -> dict[str, torch.Tensor]:
+    kinds = list(subject.inputs)
+    return {
+        f"{name} {kind}": tensor[kinds.index(kind)]
+        for name, tensor in subject.truth.items()
+        if name.startswith("output ")
+        for kind in IN_FULL
+        if kind in kinds
+    }
+
+
+def golden_size(source: Source, given: Size | None) -> Size:
+    """The size of input that a golden is made for: as given, or else the smaller one that a network is verified at."""
+    if given is not None:
+        return given
+    library, _, name = source.spec.partition(":")
+    if library == "repro":
+        variant = models.get(name)
+        return min(variant.input_size, variant.other_size, key=math.prod)
+    return source.input_size or (3, 224, 224)

@@ -1,0 +1,143 @@
+"""Goldens on the disk: NAME.json for people, and the numbers in a file beside it that it names by digest.
+
+The numbers are written first, under a name of their own; then NAME.json takes the place of the old one, which is the
+one step at which a golden changes. Whatever stops an update, before it is the old golden and after it the new one.
+Every bit of both files is under a digest: the numbers' is in NAME.json, whose last line is the seal on itself.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import re
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import safetensors.torch
+import torch
+
+from repro import atomic
+from repro.errors import ReproError, first_line
+
+FORMAT = 1
+
+_UNSEALED = "0" * 64
+_END = re.compile(rb'\n "seal": "([0-9a-f]{64})"\n}\n\Z')
+_NUMBERS = ".safetensors"
+
+
+class MissingGoldenError(ReproError):
+    """There is no golden of that name."""
+
+
+class DamagedGoldenError(ReproError):
+    """A file of a golden is not as it was written."""
+
+
+def names(folder: Path) -> list[str]:
+    """The goldens in a folder. Raises ReproError if there is no such folder."""
+    if not folder.is_dir():
+        raise ReproError(f"{shown(folder)}: no such folder; expected one of goldens: --golden-dir names it")
+    return sorted(file.stem for file in folder.glob("*.json") if not file.name.startswith("."))
+
+
+def load(folder: Path, name: str) -> tuple[dict[str, Any], dict[str, torch.Tensor]]:
+    """What was saved under a name.
+
+    Raises MissingGoldenError if there is none, and DamagedGoldenError if a single bit of it is not as it was written.
+    """
+    file = folder / f"{name}.json"
+    if not file.is_file():
+        raise MissingGoldenError(f"{shown(file)}: there is no such golden")
+    record = _unsealed(file)
+    if record.get("name") != name:
+        raise DamagedGoldenError(f"{shown(file)}: it is the golden of {record.get('name')!r} under another name")
+    if record.get("format") != FORMAT:
+        raise ReproError(f"{shown(file)}: it has format {record.get('format')!r}; this version of repro reads {FORMAT}")
+    digest = record.pop("numbers")
+    numbers = folder / _numbers(name, digest)
+    try:
+        content = numbers.read_bytes()
+    except OSError as error:
+        raise DamagedGoldenError(
+            f"{shown(numbers)}: {file.name} names it, and it cannot be read: {error.strerror}"
+        ) from error
+    if hashlib.sha256(content).hexdigest() != digest:
+        raise DamagedGoldenError(f"{shown(numbers)}: its {len(content):,} bytes are not those that were written")
+    return record, safetensors.torch.load(content)
+
+
+def save(folder: Path, name: str, record: Mapping[str, Any], tensors: Mapping[str, torch.Tensor]) -> None:
+    """Write a golden; one that is there under that name stays until the new one is complete.
+
+    record: JSON types only; of a mapping in it, each item gets a line. Raises ReproError if it cannot be written.
+    """
+    content = safetensors.torch.save({key: tensor.contiguous() for key, tensor in tensors.items()})
+    digest = hashlib.sha256(content).hexdigest()
+    text = _text({"format": FORMAT, "name": name, **record, "numbers": digest, "seal": _UNSEALED})
+    body, _, end = text.rpartition(_UNSEALED.encode())
+    sealed = body + hashlib.sha256(text).hexdigest().encode() + end
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        atomic.write(folder / _numbers(name, digest), content)
+        atomic.write(folder / f"{name}.json", sealed)
+        own = re.compile(rf"\.?{re.escape(name)}(\.[0-9a-f]+)*\.(json|safetensors)")
+        for file in strays(folder):
+            if own.fullmatch(file.name):
+                file.unlink()
+    except OSError as error:
+        raise ReproError(f"{shown(folder / name)}: cannot be written: {first_line(error)}") from error
+
+
+def strays(folder: Path) -> list[Path]:
+    """Files of numbers that no golden names and what interrupted updates have left: they can be removed."""
+    named = set()
+    for name in names(folder):
+        try:
+            named.add(_numbers(name, _unsealed(folder / f"{name}.json").get("numbers", "")))
+        except DamagedGoldenError:  # it may still be mended by hand: nothing is said of what it names
+            named |= {file.name for file in folder.glob(f"{name}.*{_NUMBERS}")}
+    left = [file for file in folder.glob(f"*{_NUMBERS}") if file.name not in named]
+    return sorted({*left, *folder.glob(".*.json"), *folder.glob(f".*{_NUMBERS}")})
+
+
+def shown(path: Path) -> str:
+    """A path for messages: from the current directory where it is in there."""
+    absolute, here = path.resolve(), Path.cwd()
+    return str(absolute.relative_to(here)) if absolute.is_relative_to(here) else str(path)
+
+
+def _numbers(name: str, digest: str) -> str:
+    return f"{name}.{digest[:12]}{_NUMBERS}"
+
+
+def _text(record: Mapping[str, Any]) -> bytes:
+    """JSON with a line for each item, and for each item of an item that is a mapping: as changes are best read."""
+    items = []
+    for key, value in record.items():
+        if isinstance(value, Mapping) and value:
+            lines = ",\n".join(f"  {_json(name)}: {_json(item)}" for name, item in value.items())
+            items.append(f" {_json(key)}: {{\n{lines}\n }}")
+        else:
+            items.append(f" {_json(key)}: {_json(value)}")
+    return ("{\n" + ",\n".join(items) + "\n}\n").encode()
+
+
+def _json(value: Any) -> str:
+    return json.dumps(value, ensure_ascii=False, allow_nan=False)
+
+
+def _unsealed(file: Path) -> dict[str, Any]:
+    """The contents of a sealed file. Raises DamagedGoldenError unless the seal fits."""
+    content = file.read_bytes()
+    end = _END.search(content)
+    if end is None:
+        raise DamagedGoldenError(f"{shown(file)}: its last line is no seal; the file is damaged or was edited")
+    start, stop = end.span(1)
+    if hashlib.sha256(content[:start] + _UNSEALED.encode() + content[stop:]).hexdigest() != end[1].decode():
+        raise DamagedGoldenError(
+            f"{shown(file)}: its seal does not fit its contents; the file is damaged or was edited"
+        )
+    record: dict[str, Any] = json.loads(content)
+    return record

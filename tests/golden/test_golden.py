@@ -1,0 +1,316 @@
+"""A golden holds what a network does: it passes what is the same, and tells what moved and where first."""
+
+from __future__ import annotations
+
+import dataclasses
+import functools
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from torch import nn
+
+from repro import models
+from repro.errors import ReproError
+from repro.faults import Fault, faults
+from repro.golden import golden as module
+from repro.golden.golden import CHECKS, Golden, Subject, check, golden_size, make
+from repro.golden.recording import stages
+from repro.graph import trace
+from repro.references import Source, resolve
+from repro.result import Outcome, Result
+from tests.golden.conftest import SIZE, Block, Net, source
+
+
+def outcomes(results: list[Result]) -> list[Outcome]:
+    return [result.outcome for result in results]
+
+
+def test_what_is_the_same_passes_every_check(golden: Golden) -> None:
+    results = list(check(golden, source()))
+    assert [result.check for result in results] == list(CHECKS)
+    assert outcomes(results) == [Outcome.PASS] * len(CHECKS), [result.message for result in results]
+
+
+def test_a_golden_comes_back_from_the_disk(golden: Golden, folder: Path) -> None:
+    loaded = Golden.load(folder, "net")
+    for field in dataclasses.fields(Golden):
+        ours, theirs = getattr(loaded, field.name), getattr(golden, field.name)
+        if field.name == "outputs":
+            assert ours.keys() == theirs.keys()
+            assert all(torch.equal(ours[key], theirs[key]) for key in ours)
+        else:
+            assert torch.equal(ours, theirs) if isinstance(ours, torch.Tensor) else ours == theirs
+
+
+def test_the_stages_are_the_modules_as_they_come(golden: Golden) -> None:
+    parts = ("conv", "norm", "relu")
+    expected = ["stem", *(f"blocks.{i}{part}" for i in range(2) for part in (*(f".{p}" for p in parts), ""))]
+    assert list(golden.stages) == [*expected, "pool", "fc", "output 0"]
+    assert golden.stages["blocks.0.conv"]["shape"] == "6x5x5"
+    assert golden.sums.shape == (len(golden.stages), 5, 4)
+    assert golden.outputs.keys() == {"output 0 noise", "output 0 photograph"}
+
+
+def test_outputs_are_kept_in_full(golden: Golden) -> None:
+    subject = Subject(source(), SIZE)
+    subject.network.install({key: x.double() for key, x in subject.network.conditioned(SIZE, 0).items() if x.ndim})
+    with torch.no_grad():
+        expected = subject.network.module(subject.images.double())
+    assert torch.equal(golden.outputs["output 0 noise"], expected[0])
+    assert torch.equal(golden.outputs["output 0 photograph"], expected[4])
+
+
+def test_a_reused_module_is_a_stage_each_time_it_runs() -> None:
+    class Twice(Net):
+        def forward(self, x: torch.Tensor) -> torch.Tensor:
+            x = self.fc(self.pool(self.blocks(self.blocks(self.stem(x)))).flatten(1))
+            return x
+
+    found = make(source(network=Twice), SIZE, "why", "how").stages
+    assert "blocks.1.relu" in found
+    assert "blocks.1.relu#2" in found
+
+
+@pytest.mark.parametrize(("name", "deepest"), [("resnet152", 3), ("resnet18", 4), ("lenet5", 2)])
+def test_stages_are_as_deep_as_there_is_room(name: str, deepest: int) -> None:
+    variant = models.get(name)
+    with torch.device("meta"):
+        graph = trace(models.build(name).eval(), torch.empty(2, *variant.input_size))
+    found = stages(graph)
+    assert len(found) <= 64
+    assert max(path.count(".") + 1 for path in found) == deepest
+
+
+# --- what moves --------------------------------------------------------------------------------------------------
+
+
+def other_eps(net: Any) -> None:
+    net.blocks[1].norm.eps = 1e-3
+
+
+def other_padding(net: Any) -> None:
+    net.blocks[0].conv = nn.Conv2d(6, 6, 3, padding=1, padding_mode="replicate", bias=False)
+
+
+def other_shape(net: Any) -> None:
+    net.stem = nn.Conv2d(3, 6, 3)
+
+
+def without_activation(net: Any) -> None:
+    net.blocks[1].relu = nn.Identity()
+
+
+def without_normalisation(net: Any) -> None:
+    net.blocks[1].norm = nn.Identity()
+
+
+def one_class_more(net: Any) -> None:
+    net.fc = nn.Linear(6, 5)
+
+
+class Once(Net):
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        x = self.fc(self.pool(self.blocks[0](self.stem(x))).flatten(1))
+        return x
+
+
+class Again(Net):
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        x = self.fc(self.pool(self.blocks[1](self.blocks(self.stem(x)))).flatten(1))
+        return x
+
+
+class Last(Net):
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        return super().forward(x).softmax(1)
+
+
+CHANGES: dict[str, tuple[Source, str]] = {
+    "eps": (source(other_eps), "blocks.1.norm"),
+    "padding": (source(other_padding), "blocks.0.conv"),
+    "shape": (source(other_shape), "stem"),
+    "activation": (source(without_activation), "blocks.1.relu"),
+    "normalisation": (source(without_normalisation), "blocks.1.norm"),
+    "classes": (source(one_class_more), "fc"),
+    "one block less": (source(network=Once), "blocks.1.conv"),
+    "one block more": (source(network=Again), "blocks.1.norm"),  # whose statistics are now those of its second run
+    "softmax": (source(network=Last), "output 0"),
+}
+
+
+@pytest.mark.control("golden.float64")
+@pytest.mark.parametrize("name", CHANGES)
+def test_the_first_stage_that_moved_is_named(golden: Golden, name: str) -> None:
+    changed, place = CHANGES[name]
+    results = {result.check: result for result in check(golden, changed)}
+    for way in ("golden.float64", "golden.float64.2-threads"):
+        assert results[way].outcome is Outcome.FAIL
+        assert results[way].evidence["place"] == place, results[way].message
+        assert results[way].message.startswith(f"{place}: ")
+    narrow = [result.outcome for result in results.values() if "float32" in result.check]
+    assert narrow == [Outcome.SKIP] * 3
+
+
+@pytest.mark.control("golden.float64.2-threads")
+def test_what_moves_on_two_threads_only_is_told(golden: Golden) -> None:
+    class Careless(Block):
+        def forward(self, x: torch.Tensor) -> torch.Tensor:
+            x = super().forward(x)
+            return x * (1 + 1e-6) if torch.get_num_threads() == 2 else x
+
+    def careless(net: Any) -> None:
+        net.blocks[1].forward = functools.partial(Careless.forward, net.blocks[1])
+        net.blocks[1].__class__ = Careless
+
+    results = {result.check: result for result in check(golden, source(careless))}
+    assert results["golden.float64"].outcome is Outcome.PASS
+    assert results["golden.float64.2-threads"].outcome is Outcome.FAIL
+    assert results["golden.float64.2-threads"].evidence["place"] == "blocks.1"
+
+
+def less_precise(net: Any, only: str) -> None:
+    """Have float32 computed less exactly, as by a kernel that rounds its operands."""
+
+    def round_off(_module: nn.Module, args: tuple[torch.Tensor, ...]) -> tuple[torch.Tensor, ...]:
+        (x,) = args
+        last = x.is_contiguous(memory_format=torch.channels_last) and not x.is_contiguous()
+        here = {"": True, "channels_last": last, "2 threads": torch.get_num_threads() == 2 and not last}[only]
+        return (
+            (x.bfloat16().float(),) if x.dtype == torch.float32 and here and torch.is_inference_mode_enabled() else args
+        )
+
+    net.blocks[0].conv.register_forward_pre_hook(round_off)
+
+
+@pytest.mark.control("golden.float32")
+@pytest.mark.control("golden.float32.2-threads")
+@pytest.mark.control("golden.float32.channels_last")
+@pytest.mark.parametrize(
+    ("only", "failing"),
+    [
+        ("", ["golden.float32", "golden.float32.2-threads", "golden.float32.channels_last"]),
+        ("2 threads", ["golden.float32.2-threads"]),
+        ("channels_last", ["golden.float32.channels_last"]),
+    ],
+)
+def test_less_precision_than_there_was_is_told(golden: Golden, only: str, failing: list[str]) -> None:
+    results = list(check(golden, source(functools.partial(less_precise, only=only))))
+    assert [result.check for result in results if result.outcome is Outcome.FAIL] == failing
+    worst = next(result for result in results if result.check == failing[0])
+    assert worst.evidence["ratio"] > 100
+    assert "blocks.0.conv" in worst.message
+
+
+@pytest.mark.control("golden.recipe")
+@pytest.mark.parametrize(
+    ("change", "told"),
+    [(one_class_more, "weights names"), (other_eps, "weights buffers"), (None, "weights parameters")],
+)
+def test_other_weights_are_told(golden: Golden, monkeypatch: pytest.MonkeyPatch, change: Any, told: str) -> None:
+    if change is None:
+        monkeypatch.setattr(module, "SEED", 1)
+    if told == "weights buffers":  # the statistics of a normalisation that follows it: add one
+        change = other_padding
+    result = next(iter(check(golden, source(*([change] if change else [])))))
+    assert result.outcome is Outcome.FAIL
+    assert told in result.evidence["changed"]
+
+
+def test_another_seed_moves_the_inputs(golden: Golden, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "SEED", 1)
+    result = next(iter(check(golden, source())))
+    assert {"inputs noise", "inputs large"} <= set(result.evidence["changed"])
+
+
+def test_one_element_of_one_output_is_enough(golden: Golden) -> None:
+    outputs = {key: tensor.clone() for key, tensor in golden.outputs.items()}
+    outputs["output 0 photograph"][2] *= 1 + 1e-8
+    result = list(check(dataclasses.replace(golden, outputs=outputs), source()))[1]
+    assert result.outcome is Outcome.FAIL
+    assert result.evidence["place"] == "output 0 photograph"
+    assert "at [2]" in result.message
+
+
+def test_one_element_of_one_stage_is_enough(golden: Golden) -> None:
+    def off(net: Any) -> None:
+        def change(_module: nn.Module, _inputs: Any, output: torch.Tensor) -> torch.Tensor:
+            output = output.clone()
+            output[0, 3, 2, 1] += 1e-6
+            return output
+
+        net.blocks[0].conv.register_forward_hook(change)
+
+    result = list(check(golden, source(off)))[1]
+    assert result.outcome is Outcome.FAIL
+    assert result.evidence["place"] in ("blocks.0.conv", "blocks.0.norm")
+    assert "for noise;" in result.message
+
+
+def test_a_network_with_nan_gets_no_golden() -> None:
+    def break_off(net: Any) -> None:
+        net.pool = nn.Sequential(nn.AdaptiveAvgPool2d(1), Root())
+
+    class Root(nn.Module):
+        def forward(self, x: torch.Tensor) -> torch.Tensor:
+            return x.sqrt()
+
+    with pytest.raises(ReproError, match=r"pool.1 holds NaN or infinity for the input"):
+        make(source(break_off), SIZE, "why", "how")
+
+
+def test_an_output_without_rows_is_told() -> None:
+    class Mean(Net):
+        def forward(self, x: torch.Tensor) -> torch.Tensor:
+            return super().forward(x).mean(0)
+
+    with pytest.raises(ReproError, match=r"output 0 has shape \(4,\) for a batch of 5"):
+        make(source(network=Mean), SIZE, "why", "how")
+
+
+def test_a_golden_is_made_for_the_smaller_size_a_network_is_verified_at() -> None:
+    assert golden_size(resolve("repro:resnet18"), None) == (3, 71, 97)
+    assert golden_size(resolve("repro:lenet5"), None) == (1, 32, 32)
+    assert golden_size(resolve("repro:lenet5"), (1, 40, 40)) == (1, 40, 40)
+    assert golden_size(source(), None) == (3, 224, 224)
+
+
+# --- the faults of the catalog of faults -------------------------------------------------------------------------
+
+SMALL = ("lenet5", "nin_cifar10", "resnet20_cifar")
+
+
+@functools.cache
+def kept(name: str) -> Golden:
+    found = resolve(f"repro:{name}")
+    return make(found, golden_size(found, None), "why", "how")
+
+
+def planted(name: str) -> list[Fault]:
+    found = resolve(f"repro:{name}")
+    candidates = faults(found.module(with_values=False), kept(name).size)
+    return [fault for fault in candidates if fault.plant is not None and "eval" in fault.modes]
+
+
+@pytest.mark.parametrize("name", SMALL)
+def test_every_fault_that_eval_mode_shows_moves_the_golden_where_it_is(name: str) -> None:
+    tried = planted(name)
+    assert len(tried) > 15
+    for fault in tried:
+        result = list(check(kept(name), faulty(name, fault)))[1]
+        assert result.outcome is Outcome.FAIL, fault
+        place = result.evidence["place"].partition("#")[0]
+        within = f"{place}.".startswith(f"{fault.path}.") or f"{fault.path}.".startswith(f"{place}.")
+        # Where only the faulty network computes something, the next stage has it.
+        assert within or fault.side == "actual" or not fault.path, (fault.kind, fault.path, result.message)
+
+
+def faulty(name: str, fault: Fault) -> Source:
+    def build() -> nn.Module:
+        network = models.build(name)
+        assert fault.plant is not None
+        fault.plant(network)
+        return network
+
+    return dataclasses.replace(resolve(f"repro:{name}"), build=build)
