@@ -371,7 +371,7 @@ def weights_and_biases(subject: Subject, at: str) -> int:
 
 
 @measure
-def biased(subject: Subject, at: str) -> int:
+def biases(subject: Subject, at: str) -> int:
     """How many of its convolutions and matrix products have a bias."""
     graph = subject.around(at)
     return sum(_has_bias(node) for node in _weighted(graph, at))
@@ -413,7 +413,7 @@ def concatenations(subject: Subject, at: str) -> list[str]:
 
 
 @measure
-def returned(subject: Subject, _: str) -> list[str]:
+def order_of_outputs(subject: Subject, _: str) -> list[str]:
     """The module that each output of train mode comes from, in their order."""
     return [subject.training.node(edge).path for edge in subject.training.returned]
 

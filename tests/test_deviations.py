@@ -356,22 +356,30 @@ PLANTED: list[tuple[str, str, Plant]] = [
     ("absent.alexnet-googlenet", "names", another_name("timm")),
     ("absent.vgg-c-lrn", "names", another_name("torchvision")),
     ("absent.resnet-cifar-preact-wrn", "names", another_name("torchvision")),
-    ("alexnet.initialisation", "law", rebuilt("torchvision:alexnet", drawn_anew)),
-    ("vgg.initialisation", "law", rebuilt("torchvision:vgg11", drawn_anew)),
-    ("vgg.one-crop", "views", named("torchvision.models.VGG16_Weights", FIVE)),
-    ("vgg.timm-larger-images", "vgg_apart", one_vgg),
-    ("googlenet.transform-input", "transforms_input", named("torchvision.models.googlenet", untransformed)),
-    ("googlenet.parameters", "published", more_in_metadata),
-    ("googlenet.parameters", "elements", rebuilt("torchvision:googlenet", fewer_classes)),
+    ("alexnet.initialisation", "initial_law", rebuilt("torchvision:alexnet", drawn_anew)),
+    ("vgg.initialisation", "initial_law", rebuilt("torchvision:vgg11", drawn_anew)),
+    ("vgg.one-crop", "shape_after_transforms", named("torchvision.models.VGG16_Weights", FIVE)),
+    ("vgg.timm-larger-images", "distance_of_timms_vgg11", one_vgg),
+    (
+        "googlenet.transform-input",
+        "transforms_input_without_and_with_weights",
+        named("torchvision.models.googlenet", untransformed),
+    ),
+    ("googlenet.parameters", "metadata", more_in_metadata),
+    ("googlenet.parameters", "all_parameters", rebuilt("torchvision:googlenet", fewer_classes)),
     ("inception.epsilon", "default_of", named("torch.nn.BatchNorm2d", lambda features, eps=1e-3: None)),
-    ("resnet.last-scale", "zero_scales", rebuilt("timm:resnet18", scales_of_one)),
-    ("resnet.last-scale", "zero_scales", rebuilt("torchvision:resnet18", scale_of_zero)),
-    ("resnet.initialisation", "law", rebuilt("torchvision:resnet18", drawn_anew)),
+    ("resnet.last-scale", "weights_that_start_at_zero", rebuilt("timm:resnet18", scales_of_one)),
+    ("resnet.last-scale", "weights_that_start_at_zero", rebuilt("torchvision:resnet18", scale_of_zero)),
+    ("resnet.initialisation", "initial_law", rebuilt("torchvision:resnet18", drawn_anew)),
     ("response-normalisation.alpha", "response_norm_error", named("torch.nn.LocalResponseNorm", SummingNorm)),
     ("response-normalisation.k", "default_of", named("torch.nn.LocalResponseNorm", SummingNorm)),
-    ("truncated-normal.torchvision", "cuts", named("torchvision.models.googlenet", cut_googlenet)),
-    ("truncated-normal.torchvision", "googlenet_beyond", named("torchvision.models.googlenet", cut_googlenet)),
-    ("truncated-normal.timm", "beyond", named("timm.layers.trunc_normal_", cutting)),
+    ("truncated-normal.torchvision", "ends_of_trunc_normal", named("torchvision.models.googlenet", cut_googlenet)),
+    (
+        "truncated-normal.torchvision",
+        "share_of_googlenets_weights_beyond",
+        named("torchvision.models.googlenet", cut_googlenet),
+    ),
+    ("truncated-normal.timm", "share_beyond", named("timm.layers.trunc_normal_", cutting)),
 ]
 
 
@@ -409,13 +417,16 @@ def test_no_weights_are_downloaded(weights: str, monkeypatch: pytest.MonkeyPatch
     monkeypatch.setattr("torch.hub.load_state_dict_from_url", refuse)
     monkeypatch.setattr("torchvision.models._api.load_state_dict_from_url", refuse)
     builder = {"GoogLeNet_Weights": "googlenet", "Inception_V3_Weights": "inception_v3"}[weights]
-    assert EXPERIMENTS["transforms_input"](builder, f"{weights}.IMAGENET1K_V1") == [False, True]
+    assert EXPERIMENTS["transforms_input_without_and_with_weights"](builder, f"{weights}.IMAGENET1K_V1") == [
+        False,
+        True,
+    ]
 
 
 def test_torchs_generator_is_left_as_it_was() -> None:
     before = torch.get_rng_state()
-    EXPERIMENTS["beyond"]("torch.nn.init.trunc_normal_", 0.1, 2)
-    EXPERIMENTS["googlenet_beyond"](2)
+    EXPERIMENTS["share_beyond"]("torch.nn.init.trunc_normal_", 0.1, 2)
+    EXPERIMENTS["share_of_googlenets_weights_beyond"](2)
     assert torch.equal(before, torch.get_rng_state())
 
 
@@ -423,7 +434,11 @@ def test_torchs_generator_is_left_as_it_was() -> None:
     ("experiment", "given", "message"),
     [
         ("default_of", {"function": "torch.nn.Nothing", "argument": "k"}, "there is no 'torch.nn.Nothing'"),
-        ("law", {"of": "torchvision:resnet18", "keys": "nothing*"}, "torchvision:resnet18 has no parameter 'nothing"),
+        (
+            "initial_law",
+            {"of": "torchvision:resnet18", "keys": "nothing*"},
+            "torchvision:resnet18 has no parameter 'nothing",
+        ),
     ],
 )
 def test_what_an_experiment_does_not_find_is_told(experiment: str, given: dict[str, Any], message: str) -> None:

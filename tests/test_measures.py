@@ -100,13 +100,13 @@ EXPECTED: list[tuple[str, str, Any]] = [
     ("image", "", [2, 16, 16]),
     ("dropouts", "", [0.25]),
     ("initialisation", "*.weight", "normal(0, 0.01)"),
-    ("biased", "", 4),  # conv, two of the module, fc1
+    ("biases", "", 4),  # conv, two of the module, fc1
     ("normalisations", "", ["LRN", "batch, epsilon 1e-05"]),
     ("normalisations", "module", []),
     ("pool_edges", "", ["max 2x2/2, padding 0, rounded down"]),
     ("classifier", "", ["5", "dropout 0.25", "4", "7"]),
     ("concatenations", "", ["12x8x8"]),
-    ("returned", "", ["fc2", "head"]),
+    ("order_of_outputs", "", ["fc2", "head"]),
     ("sources", "grouped", [[0, 1, 2, 3, 4, 5]] * 2 + [[6, 7, 8, 9, 10, 11]] * 2),
 ]
 

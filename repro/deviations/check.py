@@ -77,9 +77,8 @@ def _result(entry: Deviation, subject: Any) -> Result:
         return Result("deviation", entry.id, libraries, Outcome.ERROR, str(error), {**evidence, "checks": []})
     evidence["checks"] = [
         {
+            **asdict(each.check),
             "what": str(each.check),
-            "expected": each.check.expected,
-            "tolerance": each.check.tolerance,
             "found": each.value,
             "holds": each.holds,
             "problem": each.problem,

@@ -60,7 +60,7 @@ def default_of(function: str, argument: str) -> Any:
 
 
 @experiment
-def law(of: str, keys: str) -> str:
+def initial_law(of: str, keys: str) -> str:
     """The law that the parameters of a fresh network with such keys seem to be drawn by; several with a comma."""
     drawn = Drawn.of(resolve(of)).samples
     chosen = [key for key in drawn if fnmatchcase(key, keys)]
@@ -70,14 +70,14 @@ def law(of: str, keys: str) -> str:
 
 
 @experiment
-def zero_scales(of: str) -> int:
+def weights_that_start_at_zero(of: str) -> int:
     """How many weights of a fresh network are zero all over: the last scales of residual branches."""
     drawn = Drawn.of(resolve(of)).samples
     return sum(sample.lowest == sample.highest == 0 for key, sample in drawn.items() if key.endswith("weight"))
 
 
 @experiment
-def cuts(builder: str, **arguments: Any) -> list[str]:
+def ends_of_trunc_normal(builder: str, **arguments: Any) -> list[str]:
     """The deviation and the ends that a builder gives trunc_normal_, each once: `0.1 between -2 and 2`."""
     build = _named(builder)
     home = sys.modules[build.__module__]
@@ -98,7 +98,7 @@ def cuts(builder: str, **arguments: Any) -> list[str]:
 
 
 @experiment
-def beyond(sampler: str, std: float, deviations: float) -> float:
+def share_beyond(sampler: str, std: float, deviations: float) -> float:
     """The share of a million draws of a sampler, given `std` alone, that lie further out than so many deviations."""
     drawn = torch.empty(1_000_000)
     with _seeded():
@@ -107,7 +107,7 @@ def beyond(sampler: str, std: float, deviations: float) -> float:
 
 
 @experiment
-def googlenet_beyond(deviations: float) -> float:
+def share_of_googlenets_weights_beyond(deviations: float) -> float:
     """The share of conv2's 3x3 weights of a fresh torchvision GoogLeNet further out than so many of its deviations."""
     with _seeded():
         network = torchvision.models.googlenet(weights=None, init_weights=True, aux_logits=False)
@@ -116,7 +116,7 @@ def googlenet_beyond(deviations: float) -> float:
 
 
 @experiment
-def transforms_input(builder: str, weights: str) -> list[bool]:
+def transforms_input_without_and_with_weights(builder: str, weights: str) -> list[bool]:
     """Whether a network of torchvision rescales its input: built without weights, and with.
 
     In place of the published weights, which are not downloaded, it gets those of a network without.
@@ -131,25 +131,25 @@ def transforms_input(builder: str, weights: str) -> list[bool]:
 
 
 @experiment
-def published(weights: str, key: str) -> Any:
+def metadata(weights: str, key: str) -> Any:
     """What torchvision's metadata say of published weights."""
     return _named(f"torchvision.models.{weights}").meta[key]
 
 
 @experiment
-def elements(of: str) -> int:
+def all_parameters(of: str) -> int:
     """The elements of all parameters of a network, auxiliary heads included."""
     return sum(parameter.numel() for parameter in resolve(of).module(with_values=False).parameters())
 
 
 @experiment
-def views(weights: str, side: int) -> list[int]:
+def shape_after_transforms(weights: str, side: int) -> list[int]:
     """The shape of what torchvision's transforms for published weights make of one square image."""
     return list(_named(f"torchvision.models.{weights}").transforms()(torch.zeros(3, side, side)).shape)
 
 
 @experiment
-def vgg_apart(size: list[int]) -> float:
+def distance_of_timms_vgg11(size: list[int]) -> float:
     """The largest distance of timm's VGG-11 from torchvision's on the same weights, over the spread of the output."""
     ours = Network.of(resolve("torchvision:vgg11"), (3, 224, 224), Stopwatch())
     theirs = Network.of(resolve("timm:vgg11"), (3, 224, 224), Stopwatch())
