@@ -341,7 +341,7 @@ def _power(options: argparse.Namespace, names: list[str]) -> int:
         from repro.render.matrix import matrix
 
         print(*matrix(power), sep="\n")
-    return 0 if found.sound else 1
+    return 2 if found.unfinished else 0 if found.sound else 1
 
 
 def _jobs() -> int:

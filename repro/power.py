@@ -16,7 +16,7 @@ import warnings
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from concurrent.futures.process import BrokenProcessPool
-from contextlib import AbstractContextManager, contextmanager, nullcontext
+from contextlib import AbstractContextManager, contextmanager, nullcontext, suppress
 from dataclasses import dataclass, field, replace
 from multiprocessing import get_context
 from pathlib import Path
@@ -125,11 +125,15 @@ class Threshold:
 
 @dataclass(frozen=True)
 class Study:
-    """All trials and correct runs."""
+    """All trials and correct runs.
+
+    unfinished: the networks whose process was killed, of which there is nothing here
+    """
 
     trials: tuple[Trial, ...]
     reruns: tuple[Rerun, ...]
     thresholds: tuple[Threshold, ...] = ()
+    unfinished: tuple[str, ...] = ()
 
     @property
     def planted(self) -> list[Trial]:
@@ -153,8 +157,8 @@ class Study:
 
     @property
     def sound(self) -> bool:
-        """No survivor, no false alarm, nothing disputed."""
-        return not (self.survivors or self.false_alarms or self.disputed)
+        """No survivor, no false alarm, nothing disputed, nothing unfinished."""
+        return not (self.survivors or self.false_alarms or self.disputed or self.unfinished)
 
     def evidence(self) -> dict[str, Any]:
         """All of it as JSON types."""
@@ -175,6 +179,7 @@ class Study:
             "equivalents": [vars(trial) for trial in self.trials if trial.equivalent],
             "correct": [vars(rerun) for rerun in self.reruns],
             "smallest_noticed": [vars(threshold) for threshold in self.thresholds],
+            "unfinished": list(self.unfinished),
         }
 
     def _kind(self, kind: str) -> dict[str, Any]:
@@ -204,7 +209,7 @@ def study(names: Iterable[str], seed: int = 0, jobs: int = 1, done: Callable[[st
     """Plant every kind of fault in these networks of the catalog, and run them correctly in every way.
 
     jobs: processes to share the networks out over; the heaviest have the machine to themselves. done: called with the
-    name of each finished network. Raises ReproError if a process is killed that has but one network.
+    name of each finished network. One whose process is killed a second time, with the machine to itself, is unfinished.
     """
     names = list(names)
     heavy = [name for name in names if _parameters(name) >= HEAVY]
@@ -215,28 +220,25 @@ def study(names: Iterable[str], seed: int = 0, jobs: int = 1, done: Callable[[st
             found[name] = result
             done(name)
 
-    try:
-        finish([name for name in names if name not in heavy], jobs)
-        finish(heavy, 1)
-    except BrokenProcessPool:  # what is finished is kept, and the rest studied one network at a time
-        for name in [name for name in names if name not in found]:
-            try:
-                finish([name], 1)
-            except BrokenProcessPool as error:
-                raise ReproError(
-                    f"the process that planted faults in {name} was killed, most likely for want of memory"
-                ) from error
-    every = [found[name] for name in names]
+    for group, processes in (([name for name in names if name not in heavy], jobs), *(([name], 1) for name in heavy)):
+        with suppress(BrokenProcessPool):
+            finish(group, processes)
+    for name in [name for name in names if name not in found]:
+        with suppress(BrokenProcessPool):
+            finish([name], 1)
+    every = [found[name] for name in names if name in found]
     return Study(
         tuple(trial for each in every for trial in each.trials),
         tuple(rerun for each in every for rerun in each.reruns),
         tuple(threshold for each in every for threshold in each.thresholds),
+        tuple(name for name in names if name not in found),
     )
 
 
-def _studied(names: Sequence[str], seed: int, jobs: int) -> Iterator[tuple[str, Study]]:
+def _studied(names: Sequence[str], seed: int, processes: int) -> Iterator[tuple[str, Study]]:
     """What each network gives, in the order in which they are finished. Raises BrokenProcessPool."""
-    with ProcessPoolExecutor(jobs, mp_context=get_context("spawn"), initializer=_start, initargs=(jobs,)) as pool:
+    context = get_context("spawn")
+    with ProcessPoolExecutor(processes, context, initializer=_start, initargs=(processes,)) as pool:
         running = {pool.submit(_of_network, name, seed): name for name in names}
         for future in as_completed(running):
             yield running[future], future.result()

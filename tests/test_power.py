@@ -17,7 +17,7 @@ import pytest
 import torch
 from torch import nn
 
-from repro import models, power
+from repro import cli, models, power
 from repro.errors import ReproError
 from repro.faults import Fault, faults, kinds
 from repro.faults._plant import rewiring
@@ -631,16 +631,27 @@ def test_after_a_process_is_killed_the_rest_is_studied_one_at_a_time(
     assert InProcess.made[-1][0] == 1
 
 
-def test_a_process_that_is_killed_with_one_network_is_told_as_an_error(
-    quick: Callable[..., None], monkeypatch: pytest.MonkeyPatch
+def test_a_network_whose_process_is_killed_twice_is_unfinished_and_costs_no_other(
+    quick: Callable[..., None], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    def killed(*_: object) -> Study:
-        raise BrokenProcessPool
+    study_one, tries = power._of_network, []
+
+    def of_network(name: str, seed: int) -> Study:
+        tries.append(name)
+        if name == "lenet5":
+            raise BrokenProcessPool
+        return study_one(name, seed)
 
     quick("initial bias")
-    monkeypatch.setattr(power, "_of_network", killed)
-    with pytest.raises(ReproError, match=rf"planted faults in {NAME} was killed, most likely for want of memory"):
-        study([NAME])
+    monkeypatch.setattr(power, "_of_network", of_network)
+    found = study(["lenet5", "lenet5_28"], jobs=2)
+    assert [trial.network for trial in found.trials] == ["lenet5_28"]
+    assert tries.count("lenet5") == 2
+    assert found.unfinished == ("lenet5",)
+    assert not found.sound
+    assert found.evidence()["unfinished"] == ["lenet5"]
+    assert cli.main(["verify", "--power", "--jobs", "1", "lenet5", "lenet5_28"]) == 2
+    assert "UNFINISHED: lenet5: its process was killed twice" in " ".join(capsys.readouterr().out.split())
 
 
 def test_seeds_change_what_is_planted_where(bench: Bench) -> None:

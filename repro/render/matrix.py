@@ -44,6 +44,8 @@ def matrix(power: Mapping[str, Any]) -> Iterator[str]:
     for found in power.get("smallest_noticed", ()):
         change = f"{found['relative']:.1e} of one element of {found['key']}"
         yield _wrapped(f"{found['network']}: {found['check']} notices a change by {change}", "  ")
+    for name in power.get("unfinished", ()):
+        yield _wrapped(f"UNFINISHED: {name}: its process was killed twice, most likely for want of memory", "  ")
     located = f"{100 * power['located'] / power['planted']:.1f} %" if power["planted"] else "none"
     yield (
         f"{power['planted']} faults of {len(power['kinds'])} kinds planted, and {power['equivalent']} that change "
