@@ -5,6 +5,9 @@ torchvision:NAME        torchvision.models.NAME without weights
 timm:NAME               timm.create_model(NAME)
 torchvision:NAME+v1     the same with the stride of each bottleneck moved from its 3x3 to its first 1x1
 timm:NAME+KEY=VALUE     timm.create_model(NAME, KEY=VALUE), for what it leaves out by default, such as dropout
+onnx:NAME               the graph light_NAME.onnx that the package onnx brings for its own tests, for any batch
+onnx:NAME+logits        the same without the Softmax at its end; repro/onnx_graph.py has a second one, +one_affine
+onnx:NAME+OP.KEY=VALUE  the same with another value of that attribute in every such operation, as in +LRN.bias=2
 package.module:callable the user's, called without arguments
 """
 
@@ -14,6 +17,7 @@ import ast
 import contextlib
 import difflib
 import importlib
+import importlib.util
 import inspect
 import sys
 import warnings
@@ -25,10 +29,16 @@ from typing import Any
 import torch
 from torch import nn
 
-from repro import models
+from repro import models, onnx_graph
 from repro.errors import ReproError, first_line
+from repro.onnx_graph import OnnxGraph
+from repro.onnx_module import OnnxModule
 
 Size = tuple[int, ...]
+
+
+class MissingLibraryError(ReproError):
+    """An optional library is not installed; the message says how to get it."""
 
 
 @dataclass(frozen=True)
@@ -67,11 +77,12 @@ class Source:
 def resolve(spec: str) -> Source:
     """The source of `spec`; see the module's docstring for the forms.
 
-    Raises ReproError for a form, library, module or name that is not there.
+    Raises ReproError for a form, library, module or name that is not there, and MissingLibraryError for an optional
+    library.
     """
     library, colon, name = spec.partition(":")
     if not colon or not library or not name:
-        forms = "torchvision:NAME, timm:NAME, repro:NAME or package.module:callable"
+        forms = "torchvision:NAME, timm:NAME, onnx:NAME, repro:NAME or package.module:callable"
         hint = f"; did you mean repro:{spec}?" if spec in models.catalog() else ""
         raise ReproError(f"{spec!r} names no network; expected {forms}{hint}")
     match library:
@@ -81,6 +92,8 @@ def resolve(spec: str) -> Source:
             return _torchvision(spec, name)
         case "timm":
             return _timm(spec, name)
+        case "onnx":
+            return _onnx(spec, name)
     return _callable(spec, library, name)
 
 
@@ -145,6 +158,36 @@ def _argument(spec: str, amendment: str) -> tuple[str, Any]:
         ) from None
 
 
+def _onnx(spec: str, name: str) -> Source:
+    folder = Path(_optional("onnx").__file__).parent / "backend" / "test" / "data" / "light"
+    files = {file.stem.removeprefix("light_"): file for file in folder.glob("light_*.onnx")}
+    name, *amendments = name.split("+")
+    _require_known(spec, name, files)
+    graph = onnx_graph.read(files[name])
+    notes = [f"a file for {graph.shape[0]} image of {'x'.join(map(str, graph.shape[1:]))}, here for any batch"]
+    graph = onnx_graph.any_batch(graph)
+    for amendment in amendments:
+        change = _change(spec, amendment)
+        try:
+            graph, note = change(graph)
+        except ReproError as error:
+            raise ReproError(f"{spec!r}: {error}") from None
+        notes.append(note)
+    return Source(spec, lambda: OnnxModule(graph), input_size=graph.shape[1:], note="; ".join(notes))
+
+
+def _change(spec: str, amendment: str) -> Callable[[OnnxGraph], tuple[OnnxGraph, str]]:
+    """What an amendment of a file does; see `repro.onnx_graph`."""
+    if amendment in onnx_graph.AMENDMENTS:
+        return onnx_graph.AMENDMENTS[amendment]
+    op, dot, rest = amendment.partition(".")
+    if not dot:
+        known = ", ".join([*(f"+{each}" for each in onnx_graph.AMENDMENTS), "+OPERATION.ATTRIBUTE=VALUE"])
+        raise ReproError(f"{spec!r}: the amendment {amendment!r} is unknown; there are {known}")
+    attribute, value = _argument(spec, rest)
+    return lambda graph: onnx_graph.setting(graph, op, attribute, value)
+
+
 def _callable(spec: str, module_name: str, name: str) -> Source:
     if module_name.endswith(".py") or "/" in module_name:
         dotted = module_name.removesuffix(".py").replace("/", ".")
@@ -203,6 +246,16 @@ def _library(name: str) -> Any:
             f"{name} cannot be imported ({type(error).__name__}: {error}); "
             f"install the release that goes with torch {torch.__version__}"
         ) from error
+
+
+def _optional(name: str) -> Any:
+    """A library that not every installation has. Raises MissingLibraryError if this one has not."""
+    if importlib.util.find_spec(name) is None:
+        raise MissingLibraryError(
+            f"{name} is not installed, and nothing was compared with it; in a clone of this project, "
+            f"`python -m pip install '.[{name}]'` installs it"
+        )
+    return _library(name)
 
 
 def _require_known(spec: str, name: str, known: Iterable[str]) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+import importlib.util
 import re
 import sys
 import warnings
@@ -15,7 +16,7 @@ from torch import nn
 
 from repro.errors import ReproError
 from repro.models import UnknownVariantError
-from repro.references import resolve
+from repro.references import MissingLibraryError, resolve
 
 NETS = """
 import sys
@@ -170,7 +171,8 @@ def test_a_bare_name_of_the_catalog_is_answered_with_its_form() -> None:
 @pytest.mark.parametrize("spec", ["", "resnet_18", ":", "torchvision:", ":resnet18", "timm"])
 def test_what_is_no_form_is_refused_with_the_forms(spec: str) -> None:
     assert error(spec) == (
-        f"{spec!r} names no network; expected torchvision:NAME, timm:NAME, repro:NAME or package.module:callable"
+        f"{spec!r} names no network; "
+        "expected torchvision:NAME, timm:NAME, onnx:NAME, repro:NAME or package.module:callable"
     )
 
 
@@ -306,3 +308,67 @@ def test_a_file_is_answered_with_the_module_that_it_is() -> None:
     assert error("nets/mine.py:net").endswith("expected a module, as in an import: nets.mine:net")
     with pytest.raises(UnknownVariantError):
         resolve("repro:resnet50+v1")
+
+
+# --- files of onnx -----------------------------------------------------------------------------------------------
+
+
+def test_a_file_of_onnx_is_a_network_with_its_names() -> None:
+    source = resolve("onnx:bvlc_alexnet")
+    assert source.input_size == (3, 224, 224)
+    assert source.note == "a file for 1 image of 3x224x224, here for any batch"
+    network = source.module(with_values=False)
+    shapes = {name: tuple(parameter.shape) for name, parameter in network.named_parameters()}
+    assert list(shapes)[:2] == ["conv1_w_0", "conv1_b_0"]
+    assert shapes["conv2_w_0"] == (256, 48, 5, 5)
+    assert {parameter.device.type for name, parameter in network.named_parameters() if "w" in name} == {"meta"}
+    assert network(torch.empty(2, 3, 224, 224, device="meta")).shape == (2, 1000)
+
+
+@pytest.mark.parametrize("name", ["densenet121", "shufflenet", "squeezenet", "vgg19"])
+def test_files_that_are_no_reference_can_be_had_too(name: str) -> None:
+    source = resolve(f"onnx:{name}")
+    result = source.module(with_values=False)(torch.empty(2, 3, 224, 224, device="meta"))
+    assert result.flatten(1).shape == (2, 1000)
+
+
+def test_a_file_of_onnx_has_the_values_that_are_in_it() -> None:
+    state = resolve("onnx:shufflenet").module().state_dict()
+    assert state["gpu_0_pred_w_0"].unique().tolist() == [pytest.approx(0.02)]  # left out of the file
+    assert len(state["gpu_0_conv3_0_bn_rm_0"].unique()) == 24
+
+
+def test_amendments_of_a_file_are_told_in_their_order() -> None:
+    source = resolve("onnx:bvlc_alexnet+logits+LRN.bias=2+LRN.alpha=0.0005")
+    assert source.note.split("; ")[1:] == [
+        "without the Softmax at the end",
+        "LRN with bias 2 in place of 1.0",
+        "LRN with alpha 0.0005 in place of 0.0001",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("spec", "message"),
+    [
+        (
+            "onnx:bvlc_alexnet+v1",
+            "the amendment 'v1' is unknown; there are +logits, +one_affine, +OPERATION.ATTRIBUTE=",
+        ),
+        ("onnx:bvlc_alexnet+logits+logits", "this graph ends without one"),
+        ("onnx:bvlc_alexnet+one_affine", "and there are none"),
+        ("onnx:bvlc_alexnet+LRN.bias", "the amendment 'bias' cannot be read; expected KEY=VALUE"),
+        ("onnx:bvlc_alexnet+LRN.kernel=2", "the graph has no LRN that says what its kernel is"),
+        ("onnx:alexnet", "onnx has no network called 'alexnet'; closest: bvlc_alexnet"),
+    ],
+)
+def test_what_a_file_cannot_be_is_refused(spec: str, message: str) -> None:
+    told = error(spec)
+    assert told.startswith(f"{spec!r}: ")
+    assert message in told
+    assert told.count(spec) == 1
+
+
+def test_a_file_without_the_library_is_answered_with_how_to_get_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(importlib.util, "find_spec", lambda _: None)
+    with pytest.raises(MissingLibraryError, match=r"onnx is not installed.*`python -m pip install '\.\[onnx\]'`"):
+        resolve("onnx:vgg19")
