@@ -58,6 +58,8 @@ def details(results: Sequence[Result]) -> Iterator[str]:
         if result.outcome in (Outcome.FAIL, Outcome.ERROR):
             yield _wrapped(f"{result.outcome.value.upper()} {result.check}: {result.message}", "  ", "    ")
             yield from _further(result)
+        elif result.outcome is Outcome.SKIP and result.check == "structure" and result.reference != "none":
+            yield _wrapped(result.message, "  ", "    ")
         elif "stops_at" in result.evidence:
             stop = result.evidence["stops_at"]
             size = "x".join(map(str, stop["input"]))

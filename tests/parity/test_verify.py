@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+import importlib.util
 import pickle
 import re
 import sys
@@ -394,3 +395,37 @@ def test_a_declared_limit_that_is_none_fails(verify: Verify, module: str) -> Non
     results = verify(variant(module, copy, differs={copy: ((2, 9, 9), "an average of another kind")}))
     assert outcomes(results) == [FAIL, *ALL[1:]]
     assert "and for 3x2x9x9 too, where the catalog says it is not: an average of another kind" in results[0].message
+
+
+def without_onnx(monkeypatch: pytest.MonkeyPatch) -> None:
+    found = importlib.util.find_spec
+    monkeypatch.setattr(importlib.util, "find_spec", lambda name: None if name == "onnx" else found(name))
+
+
+def test_a_reference_whose_library_is_optional_and_absent_is_skipped_and_the_next_is_checked(
+    verify: Verify, module: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    without_onnx(monkeypatch)
+    results = verify(variant(module, "onnx:vgg19", f"{module}:Copy"))
+    assert outcomes(results) == [SKIP, *ALL]
+    assert (results[0].check, results[0].reference) == ("structure", "onnx:vgg19")
+    assert "`python -m pip install '.[onnx]'` installs it" in results[0].message
+    assert exit_code(results) == 0
+
+
+def test_where_every_reference_is_skipped_the_initial_values_are_checked_still(monkeypatch: pytest.MonkeyPatch) -> None:
+    without_onnx(monkeypatch)
+    results = list(verification.verify(catalog()["googlenet_bvlc"], Stopwatch()))
+    assert [(result.check, result.reference, result.outcome) for result in results] == [
+        ("structure", "onnx:inception_v1+logits", SKIP),
+        ("initialisation", "none", PASS),
+    ]
+
+
+def test_a_reference_that_takes_other_sizes_is_compared_at_these(verify: Verify, module: str) -> None:
+    copy = f"{module}:Copy"
+    results = verify(variant(module, copy, f"{module}:Net", sizes={copy: ((2, 6, 6), (2, 9, 5))}))
+    assert outcomes(results) == ALL + ALL
+    inputs = [[case["input"] for case in results[first + 2].evidence["cases"]] for first in (0, 10)]
+    assert inputs == [[[1, 2, 6, 6], [3, 2, 9, 5]], [[1, 2, 8, 8], [3, 2, 7, 11]]]
+    assert results[0].evidence["proved_for"] == [[3, 2, 6, 6], [3, 2, 9, 5]]
