@@ -306,7 +306,17 @@ def resnet152(num_classes: int = 1000, in_channels: int = 3) -> ResNet:
     init="he_fan_in",
     input_size=(3, 224, 224),
     other_size=(3, 71, 97),
-    references=("torchvision:resnet50", "timm:resnet50"),
+    references=(
+        "torchvision:resnet50",
+        "timm:resnet50",
+        "onnx:resnet50+logits+BatchNormalization.epsilon=1e-05",
+    ),
+    sizes={"onnx:resnet50+logits+BatchNormalization.epsilon=1e-05": ((3, 224, 224), (3, 197, 221))},
+    untrained={
+        "onnx:resnet50+logits+BatchNormalization.epsilon=1e-05": (
+            "the file's normalisations are those of testing in any mode"
+        )
+    },
 )
 def resnet50_v1_5(num_classes: int = 1000, in_channels: int = 3) -> ResNet:
     """ResNet-50 v1.5: the stride in the 3x3 of a bottleneck."""

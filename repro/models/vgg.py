@@ -248,7 +248,8 @@ def vgg16(num_classes: int = 1000, in_channels: int = 3) -> VGG:
     input_size=(3, 224, 224),
     other_size=(3, 64, 90),
     aliases=("vgg_e",),
-    references=("torchvision:vgg19", "timm:vgg19+drop_rate=0.5"),
+    references=("torchvision:vgg19", "timm:vgg19+drop_rate=0.5", "onnx:vgg19+logits"),
+    sizes={"onnx:vgg19+logits": ((3, 224, 224), (3, 225, 240))},
     differs={
         "timm:vgg19+drop_rate=0.5": (
             (3, 256, 288),
