@@ -529,8 +529,8 @@ def padding_is_never_the_largest(b: Builder, n: Node) -> Edge | None:
     if any(2 * p > k for p, k in zip(padding, kernel, strict=True)):
         return None
     size = torch.empty(1, 1, *b[before.inputs[0]].shape[-2:], device="meta")
-    pooled = (torch.max_pool2d(size, kernel, stride, padding, dilation, up).shape[-2:] for up in (False, True))
-    if n.shape[-2:] not in pooled:
+    pooled = [torch.max_pool2d(size, kernel, stride, padding, dilation, up).shape for up in (False, True)]
+    if not any(n.shape[-2:] == shape[-2:] for shape in pooled):
         return None
     attributes = {"kernel_size": kernel, "stride": stride, "padding": padding, "dilation": dilation}
     return b.emit(n, "max_pool2d", before.inputs, n.shape, **attributes)

@@ -184,16 +184,15 @@ def setting(graph: OnnxGraph, op: str, attribute: str, value: Any) -> tuple[Onnx
 
     Raises ReproError if there is none, or one that leaves it to the default.
     """
-    own = {node.attributes.get(attribute) for node in graph.nodes if node.op == op}
-    if not own or None in own:
+    found = [node for node in graph.nodes if node.op == op]
+    if not found or any(attribute not in node.attributes for node in found):
         raise ReproError(f"+{op}.{attribute}={value}: the graph has no {op} that says what its {attribute} is")
+    own = " and ".join(sorted({str(node.attributes[attribute]) for node in found}))
     nodes = tuple(
         replace(node, attributes={**node.attributes, attribute: value}) if node.op == op else node
         for node in graph.nodes
     )
-    return replace(
-        graph, nodes=nodes
-    ), f"{op} with {attribute} {value} in place of {' and '.join(map(str, sorted(own)))}"
+    return replace(graph, nodes=nodes), f"{op} with {attribute} {value} in place of {own}"
 
 
 AMENDMENTS: dict[str, Callable[[OnnxGraph], tuple[OnnxGraph, str]]] = {"logits": logits, "one_affine": one_affine}

@@ -87,7 +87,7 @@ class OnnxModule(nn.Module):
         last = {name: index for index, node in enumerate(graph.nodes) for name in node.inputs}
         self._attributes: dict[str, str] = {}  # name in the file -> of the parameter or buffer
         self._numbers: dict[str, Any] = {"": None}  # name -> what is no tensor: shapes
-        self._steps: list[tuple[str, Ints | tuple[str, ...], str, list[str]]] = []
+        self._steps: list[tuple[str, tuple[str, ...], str, list[str]]] = []
         self._images, self._output = graph.images, graph.output
         for name in read:
             if name in graph.shapes or (name in graph.tensors and graph.tensors[name].dtype.kind == "f"):

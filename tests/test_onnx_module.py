@@ -28,8 +28,8 @@ OPSET = 9  # of the files that onnx brings
 
 def values(*shape: int) -> Array:
     """Numbers of both signs, none twice, the same in every run."""
-    count = math.prod(shape)
-    return (numpy.sin(numpy.arange(1, count + 1) * 12.9898) * 2 + 0.1).astype(numpy.float32).reshape(shape)
+    numbers = numpy.sin(numpy.arange(1, math.prod(shape) + 1) * 12.9898) * 2 + 0.1
+    return numpy.asarray(numbers, numpy.float32).reshape(shape)
 
 
 @pytest.fixture
@@ -228,9 +228,6 @@ def padded_with_zeros(function: Any) -> Any:
     return lambda x, before, after, value: function(x, before, after, 0.0)
 
 
-PADS = {"pads": [0, 1, 1, 2]}
-
-
 @pytest.mark.parametrize(
     ("op", "name", "change"),
     [
@@ -245,7 +242,7 @@ def test_wrong_padding_is_noticed(
 ) -> None:
     shape, operands = (2, 3, 8, 9), [values(2, 3, 3, 3)] if op == "Conv" else []
     x = values(*shape) - 4
-    path = one(write, op, shape, *operands, kernel_shape=[3, 3], strides=[2, 2], **PADS)
+    path = one(write, op, shape, *operands, kernel_shape=[3, 3], strides=[2, 2], pads=[0, 1, 1, 2])
     before, wanted = ours(path, x), onnxs(path, x)
     numpy.testing.assert_allclose(before, wanted, rtol=2e-5, atol=2e-6)
     monkeypatch.setattr(onnx_module, name, change(getattr(onnx_module, name)))

@@ -39,7 +39,8 @@ def images(*shape: int) -> torch.Tensor:
 
 
 def test_maps_of_figure_5() -> None:
-    network, seen = on_meta(), {}
+    network = on_meta()
+    seen: dict[str, tuple[int, ...]] = {}
     for name, module in network.named_children():
         module.register_forward_hook(
             lambda module, inputs, output, name=name: seen.__setitem__(name, tuple(output.shape[1:]))
