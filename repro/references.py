@@ -5,6 +5,9 @@ torchvision:NAME        torchvision.models.NAME without weights
 timm:NAME               timm.create_model(NAME)
 torchvision:NAME+v1     the same with the stride of each bottleneck moved from its 3x3 to its first 1x1
 timm:NAME+KEY=VALUE     timm.create_model(NAME, KEY=VALUE), for what it leaves out by default, such as dropout
+pytorchcv:NAME          a network of pytorchcv's model provider; it takes KEY=VALUE as well
+pytorchcv:NAME+WORD     the same, amended; repro/amendments.py has the words
+pytorchcv:get_NAME+...  what makes a family of networks there, for those without a name; get_..._cifar has 10 classes
 package.module:callable the user's, called without arguments
 """
 
@@ -18,7 +21,7 @@ import inspect
 import sys
 import warnings
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -26,7 +29,8 @@ import torch
 from torch import nn
 
 from repro import models
-from repro.errors import ReproError, first_line
+from repro.amendments import AMENDMENTS
+from repro.errors import MissingLibraryError, ReproError, first_line
 
 Size = tuple[int, ...]
 
@@ -54,7 +58,7 @@ class Source:
         """
         with _quiet():
             if self.on_meta and not with_values:
-                with contextlib.suppress(NotImplementedError, RuntimeError), torch.device("meta"):
+                with contextlib.suppress(Exception), torch.device("meta"):  # what is wrong is told when it is for real
                     return self.build().eval()
             try:
                 return self.build().eval()
@@ -71,7 +75,7 @@ def resolve(spec: str) -> Source:
     """
     library, colon, name = spec.partition(":")
     if not colon or not library or not name:
-        forms = "torchvision:NAME, timm:NAME, repro:NAME or package.module:callable"
+        forms = "torchvision:NAME, timm:NAME, pytorchcv:NAME, repro:NAME or package.module:callable"
         hint = f"; did you mean repro:{spec}?" if spec in models.catalog() else ""
         raise ReproError(f"{spec!r} names no network; expected {forms}{hint}")
     match library:
@@ -81,6 +85,8 @@ def resolve(spec: str) -> Source:
             return _torchvision(spec, name)
         case "timm":
             return _timm(spec, name)
+        case "pytorchcv":
+            return _pytorchcv(spec, name)
     return _callable(spec, library, name)
 
 
@@ -128,9 +134,13 @@ def _timm(spec: str, name: str) -> Source:
     if dot and base in timm.list_models():
         raise ReproError(f"{spec!r}: .{tag} names weights, and none are loaded here; write timm:{base}")
     _require_known(spec, name, timm.list_models())
-    arguments = dict(_argument(spec, amendment) for amendment in amendments)
+    arguments = _arguments(spec, amendments)
     size = timm.get_pretrained_cfg(name).input_size if timm.is_model_pretrained(name) else (3, 224, 224)
     return Source(spec, lambda: timm.create_model(name, pretrained=False, **arguments), input_size=tuple(size))
+
+
+def _arguments(spec: str, amendments: Iterable[str]) -> dict[str, Any]:
+    return dict(_argument(spec, amendment) for amendment in amendments)
 
 
 def _argument(spec: str, amendment: str) -> tuple[str, Any]:
@@ -220,3 +230,42 @@ def _quiet() -> Iterator[None]:
     with contextlib.redirect_stdout(sys.stderr), warnings.catch_warnings():
         warnings.simplefilter("ignore")
         yield
+
+
+# --- optional libraries ------------------------------------------------------------------------------------------
+
+
+def _optional(name: str) -> Any:
+    """A library that is no dependency. Raises MissingLibraryError if it is not there, ReproError if it is broken."""
+    try:
+        with _quiet():
+            return importlib.import_module(name)
+    except ModuleNotFoundError as error:
+        if error.name != name:
+            raise ReproError(f"{name} cannot be imported ({first_line(error)})") from error
+        raise MissingLibraryError(name) from None
+    except Exception as error:
+        raise ReproError(f"{name} cannot be imported ({first_line(error)})") from error
+
+
+def _pytorchcv(spec: str, name: str) -> Source:
+    _optional("pytorchcv")
+    known = _optional("pytorchcv.model_provider")._models
+    for module in {maker.__module__ for maker in known.values()}:
+        known = known | {key: value for key, value in vars(sys.modules[module]).items() if key.startswith("get_")}
+    name, *words = name.split("+")
+    _require_known(spec, name, known)
+    amendments = [AMENDMENTS[word] for word in words if word in AMENDMENTS]
+    classes = {"num_classes": 10} if name.startswith("get_") and name.endswith("_cifar") else {}
+    arguments = classes | _arguments(spec, (word for word in words if word not in AMENDMENTS))
+
+    def build() -> nn.Module:
+        network: nn.Module = known[name](**arguments, pretrained=False)
+        for amendment in amendments:
+            amendment.amend(network)
+        return network
+
+    note = " and ".join(amendment.note for amendment in amendments)
+    source = Source(spec, build, note=f"pytorchcv's network with {note}" if note else "")
+    sides = getattr(source.module(with_values=False), "in_size", None)
+    return replace(source, input_size=(3, *sides)) if sides is not None else source

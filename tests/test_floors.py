@@ -30,7 +30,7 @@ FLOORS = {
             "movement graph canonical mapping fill budget layers measures evaluate initialisation checkpoint"
         ).split()
     ],
-    "references": ["repro.references"],
+    "references": ["repro.references", "repro.amendments"],
     "parity": ["repro.parity", "repro.parity.*"],
     "audit": ["repro.audit", "repro.audit.*"],
     "checkers": ["repro.conformance", "repro.oracle", "repro.golden", "repro.faults", "repro.faults.*", "repro.power"],
@@ -49,7 +49,7 @@ BELOW = {
     "networks": ["catalog", "networks"],
     "papers": ["words", "papers"],
     "mechanism": ["verdicts", "words", "mechanism"],
-    "references": ["verdicts", "words", "catalog"],
+    "references": ["verdicts", "words", "catalog", "references"],
     "parity": ["verdicts", "words", "mechanism", "references", "catalog", "parity"],
     "audit": ["verdicts", "words", "mechanism", "references", "catalog", "papers", "audit"],
     "checkers": ["verdicts", "words", "mechanism", "references", "catalog", "papers", "parity", "checkers"],

@@ -7,7 +7,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from repro import checkpoint
-from repro.errors import ReproError
+from repro.errors import MissingLibraryError, ReproError
 from repro.graph import TraceError
 from repro.mapping import match
 from repro.models import Variant, initialisation_of
@@ -26,30 +26,51 @@ NO_REFERENCE = (
 
 
 def verify(variant: Variant, stopwatch: Stopwatch, seed: int = 0) -> Iterator[Result]:
-    """Every check of one variant against each of its references; of its initial values alone if it has none."""
+    """Every check of one variant against each of its references; of its initial values alone if there is none.
+
+    A reference whose library is not installed is skipped; the evidence names the library.
+    """
     if not variant.references:
         yield Result("structure", variant.name, "none", Outcome.SKIP, NO_REFERENCE)
-        yield initialisation.check(Drawn.of(resolve(f"repro:{variant.name}")), initialisation_of(variant))
+        yield _initial_values(variant)
         return
-    sizes = (variant.input_size, variant.other_size)
-    # One image at the documented size and three at the other: batch 1 and 3, both sizes, at a third of the cost of all.
-    # Two are the fewest with which statistics of a batch are more than those of its images.
-    plan = Plan(sizes, ((variant.input_size, 1), (variant.other_size, 3)), (variant.other_size, 2), seed)
     subject: Network | None = None
     ours: Runs | None = None
+    plan = _plan(variant, variant.other_size, seed)
     for spec in variant.references:
         done = 0
         try:
+            source = resolve(spec)
             if subject is None:
                 subject = Network.of(resolve(f"repro:{variant.name}"), variant.input_size, stopwatch)
-            reference = Network.of(resolve(spec), variant.input_size, stopwatch)
-            pair = Pair(subject, reference, plan, variant.differs.get(spec), variant.untrained.get(spec, ""), ours)
+            reference = Network.of(source, variant.input_size, stopwatch)
+            before, plan = plan, _plan(variant, variant.sizes.get(spec, variant.other_size), seed)
+            limit, untrained = variant.differs.get(spec), variant.untrained.get(spec, "")
+            pair = Pair(subject, reference, plan, limit, untrained, ours if plan == before else None)
             for result in check(pair):
                 yield result
                 done += 1
             ours = pair.ours if pair.equal else None
+        except MissingLibraryError as error:
+            missing = {"missing": error.library}
+            yield Result("structure", variant.name, spec, Outcome.SKIP, f"not compared: {error}", missing)
+            if subject is None and spec == variant.references[-1]:
+                yield replace(_initial_values(variant), reference=spec)
         except ReproError as error:
             yield Result(names(plan)[done], variant.name, spec, Outcome.ERROR, str(error))
+
+
+def _plan(variant: Variant, other: Size, seed: int) -> Plan:
+    """What a variant is compared on: one image at the documented size and three at the other.
+
+    That is batch 1 and 3 and both sizes, at a third of the cost of all. Backward has two images, the fewest with which
+    statistics of a batch are more than those of its images.
+    """
+    return Plan((variant.input_size, other), ((variant.input_size, 1), (other, 3)), (other, 2), seed)
+
+
+def _initial_values(variant: Variant) -> Result:
+    return initialisation.check(Drawn.of(resolve(f"repro:{variant.name}")), initialisation_of(variant))
 
 
 def compare(

@@ -394,3 +394,37 @@ def test_a_declared_limit_that_is_none_fails(verify: Verify, module: str) -> Non
     results = verify(variant(module, copy, differs={copy: ((2, 9, 9), "an average of another kind")}))
     assert outcomes(results) == [FAIL, *ALL[1:]]
     assert "and for 3x2x9x9 too, where the catalog says it is not: an average of another kind" in results[0].message
+
+
+def test_a_reference_whose_library_is_not_installed_is_skipped_and_the_next_is_checked(
+    verify: Verify, module: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(sys.modules, "pytorchcv", None)
+    skipped, *results = verify(variant(module, "pytorchcv:resnet18", f"{module}:Copy"))
+    assert (skipped.check, skipped.outcome, skipped.reference) == ("structure", SKIP, "pytorchcv:resnet18")
+    assert skipped.message == (
+        'not compared: pytorchcv is not installed; in a clone: python -m pip install ".[pytorchcv]"'
+    )
+    assert skipped.evidence == {"missing": "pytorchcv"}
+    assert outcomes(results) == ALL
+    assert exit_code([skipped, *results]) == 0
+
+
+def test_initial_values_are_checked_though_no_reference_can_be_had(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "pytorchcv", None)
+    results = list(verification.verify(catalog()["resnet20_cifar"], Stopwatch()))
+    assert [(result.check, result.outcome) for result in results] == [("structure", SKIP), ("initialisation", PASS)]
+    assert {result.reference for result in results} == {"pytorchcv:resnet20_cifar10+option_a"}
+
+
+def test_a_reference_is_checked_at_the_size_that_it_takes(verify: Verify, module: str) -> None:
+    narrow, copy = f"{module}:Net", f"{module}:Copy"
+    results = verify(variant(module, copy, narrow, sizes={narrow: (2, 9, 9)}))
+    assert outcomes(results) == ALL * 2
+    proved = [result.evidence["proved_for"] for result in results if result.check == "structure"]
+    assert proved == [[[3, 2, 8, 8], [3, 2, 7, 11]], [[3, 2, 8, 8], [3, 2, 9, 9]]]
+    runs = [result.evidence["cases"] for result in results if result.check == "forward.float64"]
+    assert [[case["input"] for case in cases] for cases in runs] == [
+        [[1, 2, 8, 8], [3, 2, 7, 11]],
+        [[1, 2, 8, 8], [3, 2, 9, 9]],
+    ]
