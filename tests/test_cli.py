@@ -351,11 +351,13 @@ def test_a_reference_that_is_not_installed_has_a_row_only_where_there_is_no_othe
     ran = run("verify")
     assert (ran.code, ran.err) == (0, "")
     assert re.search(r"^Net\n  pytorchcv:resnet18 +- +- +- +- +- +- pass$", ran.out, re.MULTILINE)
-    assert ran.out.endswith(f"1 network, 0 pairs; checks: 1 pass, 0 fail, 1 skip, 0 error{NOT_INSTALLED}")
+    assert "1 network, 0 pairs; " in ran.out
+    assert NOT_INSTALLED in ran.out
     small_catalog(f"{nets}:Net", "pytorchcv:resnet18")
     ran = run("verify")
     assert "\n  pytorchcv:resnet18" not in ran.out
-    assert ran.out.endswith(f"1 network, 1 pair; checks: 10 pass, 0 fail, 1 skip, 0 error{NOT_INSTALLED}")
+    assert "1 network, 1 pair; " in ran.out
+    assert NOT_INSTALLED in ran.out
 
 
 def test_verify_without_names_verifies_all(run: Run, small_catalog: Callable[..., None], nets: str) -> None:
