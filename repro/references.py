@@ -8,6 +8,7 @@ timm:NAME+KEY=VALUE     timm.create_model(NAME, KEY=VALUE), for what it leaves o
 pytorchcv:NAME          a network of pytorchcv's model provider; it takes KEY=VALUE as well
 pytorchcv:NAME+WORD     the same, amended; repro/amendments.py has the words
 pytorchcv:get_NAME+...  what makes a family of networks there, for those without a name; get_..._cifar has 10 classes
+keras:NAME              keras.applications.NAME, on the torch backend, without its softmax; it takes KEY=VALUE as well
 package.module:callable the user's, called without arguments
 """
 
@@ -18,6 +19,7 @@ import contextlib
 import difflib
 import importlib
 import inspect
+import os
 import sys
 import warnings
 from collections.abc import Callable, Iterable, Iterator
@@ -31,6 +33,7 @@ from torch import nn
 from repro import models
 from repro.amendments import AMENDMENTS
 from repro.errors import MissingLibraryError, ReproError, first_line
+from repro.keras_network import KerasNetwork
 
 Size = tuple[int, ...]
 
@@ -75,7 +78,7 @@ def resolve(spec: str) -> Source:
     """
     library, colon, name = spec.partition(":")
     if not colon or not library or not name:
-        forms = "torchvision:NAME, timm:NAME, pytorchcv:NAME, repro:NAME or package.module:callable"
+        forms = "torchvision:NAME, timm:NAME, pytorchcv:NAME, keras:NAME, repro:NAME or package.module:callable"
         hint = f"; did you mean repro:{spec}?" if spec in models.catalog() else ""
         raise ReproError(f"{spec!r} names no network; expected {forms}{hint}")
     match library:
@@ -87,6 +90,8 @@ def resolve(spec: str) -> Source:
             return _timm(spec, name)
         case "pytorchcv":
             return _pytorchcv(spec, name)
+        case "keras":
+            return _keras(spec, name)
     return _callable(spec, library, name)
 
 
@@ -269,3 +274,17 @@ def _pytorchcv(spec: str, name: str) -> Source:
     source = Source(spec, build, note=f"pytorchcv's network with {note}" if note else "")
     sides = getattr(source.module(with_values=False), "in_size", None)
     return replace(source, input_size=(3, *sides)) if sides is not None else source
+
+
+def _keras(spec: str, name: str) -> Source:
+    os.environ.setdefault("KERAS_BACKEND", "torch")
+    keras = _optional("keras")
+    if keras.backend.backend() != "torch":
+        raise ReproError(f"{spec!r}: Keras runs on {keras.backend.backend()} here; set KERAS_BACKEND=torch")
+    applications = {key: value for key, value in vars(keras.applications).items() if inspect.isfunction(value)}
+    name, *amendments = name.split("+")
+    _require_known(spec, name, applications)
+    arguments = {"weights": None, "classifier_activation": None} | _arguments(spec, amendments)
+    source = Source(spec, lambda: KerasNetwork(keras, lambda: applications[name](**arguments)))
+    size = source.module(with_values=False).input_size
+    return replace(source, input_size=size)

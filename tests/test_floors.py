@@ -30,7 +30,7 @@ FLOORS = {
             "movement graph canonical mapping fill budget layers measures evaluate initialisation checkpoint"
         ).split()
     ],
-    "references": ["repro.references", "repro.amendments"],
+    "references": ["repro.references", "repro.amendments", "repro.keras_network"],
     "parity": ["repro.parity", "repro.parity.*"],
     "audit": ["repro.audit", "repro.audit.*"],
     "checkers": ["repro.conformance", "repro.oracle", "repro.golden", "repro.faults", "repro.faults.*", "repro.power"],
