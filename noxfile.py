@@ -35,8 +35,8 @@ def lint(session: nox.Session) -> None:
 
 @nox.session
 def verify(session: nox.Session) -> None:
-    """Every network of the catalog against its references, on what a user would get: the installed package."""
-    session.install(*CONSTRAINTS, ".")
+    """Every network of the catalog against all of its references, on what a user would get: the installed package."""
+    session.install(*CONSTRAINTS, ".[onnx]")
     session.run("repro", "verify", "--timing", *session.posargs)
 
 

@@ -552,6 +552,29 @@ def pooling_has_full_attributes(b: Builder, n: Node) -> Edge | None:
     return b.emit(n, "max_pool2d", n.inputs, n.shape, **attributes, dilation=dilation)
 
 
+@rewrite("max_pool2d")
+def padding_is_never_the_largest(b: Builder, n: Node) -> Edge | None:
+    """Minus infinity around a map is what a max pooling pads with itself, and what a window past the edge finds there.
+
+    The windows begin where they began, and there are as many: `n.shape` says so. That is a pooling if rounding down or
+    up gives that number.
+    """
+    before = b[n.inputs[0]]
+    pad = before.get("pad", ())
+    if before.op != "constant_pad_nd" or before.get("value") != -math.inf or len(pad) != 4 or min(pad) < 0:
+        return None
+    kernel, stride, dilation = n.get("kernel_size"), n.get("stride"), n.get("dilation")
+    padding = tuple(own + more for own, more in zip(n.get("padding"), (pad[2], pad[0]), strict=True))
+    if any(2 * p > k for p, k in zip(padding, kernel, strict=True)):
+        return None
+    size = torch.empty(1, 1, *b[before.inputs[0]].shape[-2:], device="meta")
+    pooled = [torch.max_pool2d(size, kernel, stride, padding, dilation, up).shape for up in (False, True)]
+    if not any(n.shape[-2:] == shape[-2:] for shape in pooled):
+        return None
+    attributes = {"kernel_size": kernel, "stride": stride, "padding": padding, "dilation": dilation}
+    return b.emit(n, "max_pool2d", before.inputs, n.shape, **attributes)
+
+
 @rewrite("avg_pool2d")
 def average_of_the_whole_map_is_a_mean(b: Builder, n: Node) -> Edge | None:
     """One window that covers the map without padding averages the map; a window of one pixel averages nothing."""

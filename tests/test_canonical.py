@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import itertools
+import math
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
@@ -525,6 +526,20 @@ EQUAL = [
         "the whole map",
         lambda _, x: F.avg_pool2d(x, 6, 1).flatten(1),
         lambda _, x: x.mean((2, 3)),
+        IMAGES,
+    ),
+    Pair(
+        "padding_is_never_the_largest",
+        "a window past the edge",
+        lambda _, x: F.max_pool2d(F.pad(x, (0, 1, 0, 1), value=-math.inf), 3, 2),
+        lambda _, x: F.max_pool2d(x, 3, 2, ceil_mode=True),
+        IMAGES,
+    ),
+    Pair(
+        "padding_is_never_the_largest",
+        "on both sides, and no window at its end",
+        lambda _, x: F.max_pool2d(F.pad(x, (1, 1, 1, 0), value=-math.inf), 3, 3),
+        lambda _, x: F.max_pool2d(x, 3, 3, 1),
         IMAGES,
     ),
     Pair("average_of_the_whole_map_is_a_mean", "one pixel", lambda _, x: F.avg_pool2d(x, 1), lambda _, x: x, IMAGES),
@@ -1156,6 +1171,27 @@ NEAR = [
         IMAGES,
     ),
     Pair(
+        "padding_is_never_the_largest",
+        "windows moved by a pixel",
+        lambda _, x: F.max_pool2d(F.pad(x, (1, 0, 1, 0), value=-math.inf), 3, 2),
+        lambda _, x: F.max_pool2d(F.pad(x, (0, 1, 0, 1), value=-math.inf), 3, 2),
+        IMAGES,
+    ),
+    Pair(
+        "padding_is_never_the_largest",
+        "height for width",
+        lambda _, x: F.max_pool2d(F.pad(x, (1, 0, 0, 0), value=-math.inf), 3, 1),
+        lambda _, x: F.max_pool2d(F.pad(x, (0, 1, 0, 0), value=-math.inf), 3, 1),
+        IMAGES,
+    ),
+    Pair(
+        "padding_is_never_the_largest",
+        "zeros, which may be the largest",
+        lambda _, x: F.max_pool2d(F.pad(x - 9, (0, 1, 0, 1)), 3, 2),
+        lambda _, x: F.max_pool2d(x - 9, 3, 2, ceil_mode=True),
+        IMAGES,
+    ),
+    Pair(
         "pooling_has_full_attributes", "max", lambda _, x: F.max_pool2d(x, 2), lambda _, x: F.avg_pool2d(x, 2), IMAGES
     ),
     Pair(
@@ -1420,6 +1456,12 @@ FAMILIES = {
         settings((1, 2, 3, 4), (None, 1, 2), (0, 1), (1, 2), (False, True)),
         SIZES,
     ),
+    "max pooling of what is padded": Family(
+        lambda _, x, value, pad, *given: F.max_pool2d(F.pad(x, pad, value=value), *given),
+        settings((-math.inf, -9.0), ((0, 1, 0, 1), (0, 1, 1, 1), (1, 0, 1, 0), (1, 1, 1, 1)), (2, 3), (1, 2, 4), (0, 1))
+        + [(0.0, (0, 0, 0, 0), *given) for given in settings((2, 3), (1, 2, 4), (0, 1), (1,), (False, True))],
+        SIZES,
+    ),
     "adaptive pooling": Family(
         lambda _, x, name, *size: getattr(F, name)(x, size),
         settings(("adaptive_avg_pool2d", "adaptive_max_pool2d", "avg_pool2d"), (1, 2, 3, 4, 5), (1, 2, 3, 4, 6)),
@@ -1550,6 +1592,11 @@ def pads_evenly(b: Builder, n: Node) -> Edge | None:
     return b.emit(n, "convolution", (b[n.inputs[0]].inputs[0], *n.inputs[1:]), n.shape, **attributes)
 
 
+def begins_at_the_edge(b: Builder, n: Node) -> Edge | None:
+    kept = tuple((name, (0, 0) if name == "padding" else value) for name, value in n.attributes)
+    return b.add(replace(n, attributes=kept)) if kept != n.attributes else None
+
+
 def forgets(*names: str) -> Rewrite:
     def rule(b: Builder, n: Node) -> Edge | None:
         kept = tuple((name, value) for name, value in n.attributes if name not in names)
@@ -1576,6 +1623,7 @@ def sorts_the_operands(b: Builder, n: Node) -> Edge | None:
         pytest.param("avg_pool2d", forgets("count_include_pad"), "average pooling", id="padding that always counts"),
         pytest.param("avg_pool2d", forgets("divisor_override"), "average pooling", id="another divisor"),
         pytest.param("max_pool2d", forgets("kernel_size", "dilation"), "max pooling", id="any kernel of that reach"),
+        pytest.param("max_pool2d", begins_at_the_edge, "max pooling of what is padded", id="padding on any side"),
         pytest.param("add", drops_the_number, "arithmetic", id="a number that is dropped"),
         pytest.param("div", forgets("rounding_mode"), "quotients", id="no rounding"),
         pytest.param("addmm", forgets("beta"), "products", id="no factor"),

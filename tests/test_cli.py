@@ -10,7 +10,7 @@ import shlex
 import subprocess
 import sys
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -433,6 +433,21 @@ def test_every_row_fits_the_terminal_and_stands_below_the_header() -> None:
             assert cells[start:].startswith(f"{cell} "), row
         cells = rows(reference)[0].split("\n")[-1]
         assert [cells[end - 2 : end + 1].count(" ") for end in ends] == [1] * 5 + [0], cells
+
+
+def test_a_row_tells_a_proof_of_eval_mode_from_one_of_both_and_why() -> None:
+    evidence = {"keys": {}, "ratio": 1e-3}
+    names = REPORT["properties"]["results"]["items"]["properties"]["check"]["enum"]  # type: ignore[index]
+    results = [
+        Result(name, "a network", "a:reference", Outcome.PASS, "", evidence)
+        if not name.startswith("train")
+        else Result(name, "a network", "a:reference", Outcome.SKIP, "not claimed: it has no head")
+        for name in names
+    ]
+    assert re.search(r"a:reference +eval +0 +1e-13 0.00 0.00 +- pass$", rendering.row(results))
+    assert list(rendering.details(results)) == ["  train mode is not claimed: it has no head"]
+    failed = [replace(r, outcome=Outcome.FAIL) if r.check == "train.structure" else r for r in results]
+    assert re.search(r"a:reference +FAIL +0 +- ", rendering.row(failed))
 
 
 def test_a_row_that_does_not_fit_would_be_noticed() -> None:

@@ -30,6 +30,7 @@ FLOORS = {
             "movement graph canonical mapping fill budget layers measures evaluate initialisation checkpoint"
         ).split()
     ],
+    "interchange": ["repro.onnx_graph", "repro.onnx_module"],
     "references": ["repro.references", "repro.amendments", "repro.keras_network"],
     "parity": ["repro.parity", "repro.parity.*"],
     "audit": ["repro.audit", "repro.audit.*"],
@@ -49,7 +50,8 @@ BELOW = {
     "networks": ["catalog", "networks"],
     "papers": ["words", "papers"],
     "mechanism": ["verdicts", "words", "mechanism"],
-    "references": ["verdicts", "words", "catalog", "references"],
+    "interchange": ["words", "interchange"],
+    "references": ["verdicts", "words", "catalog", "interchange", "references"],
     "parity": ["verdicts", "words", "mechanism", "references", "catalog", "parity"],
     "audit": ["verdicts", "words", "mechanism", "references", "catalog", "papers", "audit"],
     "checkers": ["verdicts", "words", "mechanism", "references", "catalog", "papers", "parity", "checkers"],

@@ -172,8 +172,9 @@ def test_a_bare_name_of_the_catalog_is_answered_with_its_form() -> None:
 
 @pytest.mark.parametrize("spec", ["", "resnet_18", ":", "torchvision:", ":resnet18", "timm"])
 def test_what_is_no_form_is_refused_with_the_forms(spec: str) -> None:
-    forms = "torchvision:NAME, timm:NAME, pytorchcv:NAME, repro:NAME or package.module:callable"
-    assert error(spec) == f"{spec!r} names no network; expected {forms}"
+    libraries = ("torchvision", "timm", "pytorchcv", "keras", "onnx", "repro")
+    forms = ", ".join(f"{library}:NAME" for library in libraries)
+    assert error(spec) == f"{spec!r} names no network; expected {forms} or package.module:callable"
 
 
 @pytest.mark.parametrize(
@@ -322,12 +323,15 @@ def pytorchcv() -> None:
         pytest.skip(str(missing))
 
 
-def test_a_library_that_is_not_installed_is_named_with_how_to_get_it(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setitem(sys.modules, "pytorchcv", None)
+@pytest.mark.parametrize("library", ["pytorchcv", "keras", "onnx"])
+def test_a_library_that_is_not_installed_is_named_with_how_to_get_it(
+    library: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(sys.modules, library, None)
     with pytest.raises(MissingLibraryError) as caught:
-        resolve("pytorchcv:resnet18")
-    assert caught.value.library == "pytorchcv"
-    assert str(caught.value) == 'pytorchcv is not installed; in a clone: python -m pip install ".[pytorchcv]"'
+        resolve(f"{library}:resnet18")
+    assert caught.value.library == library
+    assert str(caught.value) == f'{library} is not installed; in a clone: python -m pip install ".[{library}]"'
 
 
 @pytest.mark.parametrize(
@@ -407,3 +411,61 @@ def test_an_amended_network_of_pytorchcv_says_so_and_is_another(name: str, words
     graphs = [canonical(trace(source.module(with_values=False), images)) for source in (plain, amended)]
     assert match(*graphs) is None
     assert {len(graph.outputs) for graph in graphs} == {1}
+
+
+# --- files of onnx -----------------------------------------------------------------------------------------------
+
+
+def test_a_file_of_onnx_is_a_network_with_its_names() -> None:
+    source = resolve("onnx:bvlc_alexnet")
+    assert source.input_size == (3, 224, 224)
+    assert source.note == "a file for 1 image of 3x224x224, here for any batch"
+    network = source.module(with_values=False)
+    shapes = {name: tuple(parameter.shape) for name, parameter in network.named_parameters()}
+    assert list(shapes)[:2] == ["conv1_w_0", "conv1_b_0"]
+    assert shapes["conv2_w_0"] == (256, 48, 5, 5)
+    assert {parameter.device.type for name, parameter in network.named_parameters() if "w" in name} == {"meta"}
+    assert network(torch.empty(2, 3, 224, 224, device="meta")).shape == (2, 1000)
+
+
+@pytest.mark.parametrize("name", ["densenet121", "shufflenet", "squeezenet", "vgg19"])
+def test_files_that_are_no_reference_can_be_had_too(name: str) -> None:
+    source = resolve(f"onnx:{name}")
+    result = source.module(with_values=False)(torch.empty(2, 3, 224, 224, device="meta"))
+    assert result.flatten(1).shape == (2, 1000)
+
+
+def test_a_file_of_onnx_has_the_values_that_are_in_it() -> None:
+    state = resolve("onnx:shufflenet").module().state_dict()
+    assert state["gpu_0_pred_w_0"].unique().tolist() == [pytest.approx(0.02)]  # left out of the file
+    assert len(state["gpu_0_conv3_0_bn_rm_0"].unique()) == 24
+
+
+def test_amendments_of_a_file_are_told_in_their_order() -> None:
+    source = resolve("onnx:bvlc_alexnet+logits+LRN.bias=2+LRN.alpha=0.0005")
+    assert source.note.split("; ")[1:] == [
+        "without the Softmax at the end",
+        "LRN with bias 2 in place of 1.0",
+        "LRN with alpha 0.0005 in place of 0.0001",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("spec", "message"),
+    [
+        (
+            "onnx:bvlc_alexnet+v1",
+            "the amendment 'v1' is unknown; there are +logits, +one_affine, +OPERATION.ATTRIBUTE=",
+        ),
+        ("onnx:bvlc_alexnet+logits+logits", "this graph ends without one"),
+        ("onnx:bvlc_alexnet+one_affine", "and there are none"),
+        ("onnx:bvlc_alexnet+LRN.bias", "the amendment 'bias' cannot be read; expected KEY=VALUE"),
+        ("onnx:bvlc_alexnet+LRN.kernel=2", "the graph has no LRN that says what its kernel is"),
+        ("onnx:alexnet", "onnx has no network called 'alexnet'; closest: bvlc_alexnet"),
+    ],
+)
+def test_what_a_file_cannot_be_is_refused(spec: str, message: str) -> None:
+    told = error(spec)
+    assert told.startswith(f"{spec!r}: ")
+    assert message in told
+    assert told.count(spec) == 1

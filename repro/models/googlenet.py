@@ -156,6 +156,15 @@ def caffe_xavier(network: GoogLeNet) -> None:
     init="caffe_xavier",
     input_size=(3, 224, 224),
     other_size=(3, 227, 262),
+    references=("onnx:inception_v1+logits+LRN.bias=2+LRN.alpha=0.0005",),
+    sizes={"onnx:inception_v1+logits+LRN.bias=2+LRN.alpha=0.0005": ((3, 222, 222), (3, 221, 222))},
+    differs={
+        "onnx:inception_v1+logits+LRN.bias=2+LRN.alpha=0.0005": (
+            (3, 224, 224),
+            "the file's poolings round down, so that 112 pixels become 55",
+        )
+    },
+    untrained={"onnx:inception_v1+logits+LRN.bias=2+LRN.alpha=0.0005": "the file has no auxiliary heads"},
 )
 def googlenet(num_classes: int = 1000, in_channels: int = 3) -> GoogLeNet:
     """GoogLeNet of 2014: 5x5 convolutions, local response normalisation, two auxiliary heads."""

@@ -230,7 +230,7 @@ def truncated_normal(network: InceptionV3) -> None:
     input_size=(3, 299, 299),
     other_size=(3, 107, 139),
     references=("torchvision:inception_v3", "timm:inception_v3+drop_rate=0.5", "pytorchcv:inceptionv3"),
-    sizes={"pytorchcv:inceptionv3": (3, 299, 313)},
+    sizes={"pytorchcv:inceptionv3": ((3, 299, 299), (3, 299, 313))},
     untrained={
         "timm:inception_v3+drop_rate=0.5": "timm builds it without the auxiliary head",
         "pytorchcv:inceptionv3": "pytorchcv has no auxiliary head and no dropout",

@@ -71,7 +71,7 @@ class Bottleneck2x64d(BottleneckV1_5):
     input_size=(3, 224, 224),
     other_size=(3, 71, 97),
     references=("torchvision:resnext50_32x4d", "timm:resnext50_32x4d", "pytorchcv:resnext50_32x4d"),
-    sizes={"pytorchcv:resnext50_32x4d": (3, 193, 209)},
+    sizes={"pytorchcv:resnext50_32x4d": ((3, 224, 224), (3, 193, 209))},
 )
 def resnext50_32x4d(num_classes: int = 1000, in_channels: int = 3) -> ResNet:
     """ResNeXt-50, cardinality 32, bottleneck width 4."""
@@ -88,7 +88,7 @@ def resnext50_32x4d(num_classes: int = 1000, in_channels: int = 3) -> ResNet:
         "timm:resnext101_32x8d",
         "pytorchcv:get_resnext+blocks=101+cardinality=32+bottleneck_width=8",
     ),
-    sizes={"pytorchcv:get_resnext+blocks=101+cardinality=32+bottleneck_width=8": (3, 193, 209)},
+    sizes={"pytorchcv:get_resnext+blocks=101+cardinality=32+bottleneck_width=8": ((3, 224, 224), (3, 193, 209))},
 )
 def resnext101_32x8d(num_classes: int = 1000, in_channels: int = 3) -> ResNet:
     """ResNeXt-101, cardinality 32, bottleneck width 8."""
@@ -101,7 +101,7 @@ def resnext101_32x8d(num_classes: int = 1000, in_channels: int = 3) -> ResNet:
     input_size=(3, 224, 224),
     other_size=(3, 71, 97),
     references=("torchvision:resnext101_64x4d", "timm:resnext101_64x4d", "pytorchcv:resnext101_64x4d"),
-    sizes={"pytorchcv:resnext101_64x4d": (3, 193, 209)},
+    sizes={"pytorchcv:resnext101_64x4d": ((3, 224, 224), (3, 193, 209))},
 )
 def resnext101_64x4d(num_classes: int = 1000, in_channels: int = 3) -> ResNet:
     """ResNeXt-101, cardinality 64, bottleneck width 4."""
@@ -114,7 +114,7 @@ def resnext101_64x4d(num_classes: int = 1000, in_channels: int = 3) -> ResNet:
     input_size=(3, 224, 224),
     other_size=(3, 71, 97),
     references=("pytorchcv:get_resnext+blocks=50+cardinality=2+bottleneck_width=40",),
-    sizes={"pytorchcv:get_resnext+blocks=50+cardinality=2+bottleneck_width=40": (3, 193, 209)},
+    sizes={"pytorchcv:get_resnext+blocks=50+cardinality=2+bottleneck_width=40": ((3, 224, 224), (3, 193, 209))},
 )
 def resnext50_2x40d(num_classes: int = 1000, in_channels: int = 3) -> ResNet:
     """ResNeXt-50, cardinality 2, bottleneck width 40."""
@@ -127,7 +127,7 @@ def resnext50_2x40d(num_classes: int = 1000, in_channels: int = 3) -> ResNet:
     input_size=(3, 224, 224),
     other_size=(3, 71, 97),
     references=("pytorchcv:get_resnext+blocks=50+cardinality=4+bottleneck_width=24",),
-    sizes={"pytorchcv:get_resnext+blocks=50+cardinality=4+bottleneck_width=24": (3, 193, 209)},
+    sizes={"pytorchcv:get_resnext+blocks=50+cardinality=4+bottleneck_width=24": ((3, 224, 224), (3, 193, 209))},
 )
 def resnext50_4x24d(num_classes: int = 1000, in_channels: int = 3) -> ResNet:
     """ResNeXt-50, cardinality 4, bottleneck width 24."""
@@ -140,7 +140,7 @@ def resnext50_4x24d(num_classes: int = 1000, in_channels: int = 3) -> ResNet:
     input_size=(3, 224, 224),
     other_size=(3, 71, 97),
     references=("pytorchcv:get_resnext+blocks=50+cardinality=8+bottleneck_width=14",),
-    sizes={"pytorchcv:get_resnext+blocks=50+cardinality=8+bottleneck_width=14": (3, 193, 209)},
+    sizes={"pytorchcv:get_resnext+blocks=50+cardinality=8+bottleneck_width=14": ((3, 224, 224), (3, 193, 209))},
 )
 def resnext50_8x14d(num_classes: int = 1000, in_channels: int = 3) -> ResNet:
     """ResNeXt-50, cardinality 8, bottleneck width 14."""
@@ -153,7 +153,7 @@ def resnext50_8x14d(num_classes: int = 1000, in_channels: int = 3) -> ResNet:
     input_size=(3, 224, 224),
     other_size=(3, 71, 97),
     references=("pytorchcv:get_resnext+blocks=101+cardinality=2+bottleneck_width=40",),
-    sizes={"pytorchcv:get_resnext+blocks=101+cardinality=2+bottleneck_width=40": (3, 193, 209)},
+    sizes={"pytorchcv:get_resnext+blocks=101+cardinality=2+bottleneck_width=40": ((3, 224, 224), (3, 193, 209))},
 )
 def resnext101_2x40d(num_classes: int = 1000, in_channels: int = 3) -> ResNet:
     """ResNeXt-101, cardinality 2, bottleneck width 40."""
@@ -166,7 +166,7 @@ def resnext101_2x40d(num_classes: int = 1000, in_channels: int = 3) -> ResNet:
     input_size=(3, 224, 224),
     other_size=(3, 71, 97),
     references=("pytorchcv:get_resnext+blocks=101+cardinality=4+bottleneck_width=24",),
-    sizes={"pytorchcv:get_resnext+blocks=101+cardinality=4+bottleneck_width=24": (3, 193, 209)},
+    sizes={"pytorchcv:get_resnext+blocks=101+cardinality=4+bottleneck_width=24": ((3, 224, 224), (3, 193, 209))},
 )
 def resnext101_4x24d(num_classes: int = 1000, in_channels: int = 3) -> ResNet:
     """ResNeXt-101, cardinality 4, bottleneck width 24."""
@@ -179,7 +179,7 @@ def resnext101_4x24d(num_classes: int = 1000, in_channels: int = 3) -> ResNet:
     input_size=(3, 224, 224),
     other_size=(3, 71, 97),
     references=("pytorchcv:get_resnext+blocks=101+cardinality=8+bottleneck_width=14",),
-    sizes={"pytorchcv:get_resnext+blocks=101+cardinality=8+bottleneck_width=14": (3, 193, 209)},
+    sizes={"pytorchcv:get_resnext+blocks=101+cardinality=8+bottleneck_width=14": ((3, 224, 224), (3, 193, 209))},
 )
 def resnext101_8x14d(num_classes: int = 1000, in_channels: int = 3) -> ResNet:
     """ResNeXt-101, cardinality 8, bottleneck width 14."""
@@ -192,7 +192,7 @@ def resnext101_8x14d(num_classes: int = 1000, in_channels: int = 3) -> ResNet:
     input_size=(3, 224, 224),
     other_size=(3, 71, 97),
     references=("timm:resnext101_32x4d", "pytorchcv:resnext101_32x4d"),
-    sizes={"pytorchcv:resnext101_32x4d": (3, 193, 209)},
+    sizes={"pytorchcv:resnext101_32x4d": ((3, 224, 224), (3, 193, 209))},
 )
 def resnext101_32x4d(num_classes: int = 1000, in_channels: int = 3) -> ResNet:
     """ResNeXt-101, cardinality 32, bottleneck width 4."""
@@ -205,7 +205,7 @@ def resnext101_32x4d(num_classes: int = 1000, in_channels: int = 3) -> ResNet:
     input_size=(3, 224, 224),
     other_size=(3, 71, 97),
     references=("pytorchcv:get_resnext+blocks=101+cardinality=2+bottleneck_width=64",),
-    sizes={"pytorchcv:get_resnext+blocks=101+cardinality=2+bottleneck_width=64": (3, 193, 209)},
+    sizes={"pytorchcv:get_resnext+blocks=101+cardinality=2+bottleneck_width=64": ((3, 224, 224), (3, 193, 209))},
 )
 def resnext101_2x64d(num_classes: int = 1000, in_channels: int = 3) -> ResNet:
     """ResNeXt-101, cardinality 2, bottleneck width 64."""
@@ -218,7 +218,7 @@ def resnext101_2x64d(num_classes: int = 1000, in_channels: int = 3) -> ResNet:
     input_size=(3, 224, 224),
     other_size=(3, 71, 97),
     references=("pytorchcv:get_resnext+blocks=101+cardinality=1+bottleneck_width=100",),
-    sizes={"pytorchcv:get_resnext+blocks=101+cardinality=1+bottleneck_width=100": (3, 193, 209)},
+    sizes={"pytorchcv:get_resnext+blocks=101+cardinality=1+bottleneck_width=100": ((3, 224, 224), (3, 193, 209))},
 )
 def resnet101_1x100d(num_classes: int = 1000, in_channels: int = 3) -> ResNet:
     """ResNet-101 with bottlenecks 100 wide in place of 64."""

@@ -20,7 +20,7 @@ HEADER = _ROW.format("", "proof", "keys", "float64", "forw", "back", "train", "i
 
 LEGEND = """\
 proof    eval and train mode are proved equal, in exact arithmetic, for every
-         input of the traced shapes and all weights
+         input of the traced shapes and all weights; eval: that mode only
 keys     state_dict entries mapped by that proof; only batch counters go by name
 float64  largest difference of outputs, gradients and what a training step
          leaves, over the spread of each; 1e-10 is allowed
@@ -34,13 +34,14 @@ init     our initial values are as the paper or file named in the code says"""
 def row(results: Sequence[Result]) -> str:
     """One line, or two, for all checks of one network against one reference."""
     by_check = {result.check: result for result in results}
-    modes = [by_check.get(name) for name in ("structure", "train.structure")]
+    claimed = 1 if _only_eval(by_check) else 2  # modes
+    modes = [by_check.get(name) for name in ("structure", "train.structure")][:claimed]
     unproved = next((r for r in modes if r is not None and r.outcome is not Outcome.PASS), modes[0])
-    wide = [by_check.get(f"{phase}.float64") for phase in _PHASES]
+    wide = [by_check.get(f"{phase}.float64") for phase in _PHASES[: claimed + 1]]
     differing = next((r for r in wide if r is None or r.outcome is not Outcome.PASS), None)
     passed = [r for r in wide if r is not None and r.outcome is Outcome.PASS]
     cells = (
-        _cell(unproved, "proved"),
+        _cell(unproved, "eval" if claimed == 1 else "proved"),
         _cell(by_check.get("mapping"), lambda r: str(len(r.evidence["keys"]))),
         _cell(differing, "") if differing is not None or not passed else f"{max(map(_difference, passed)):.0e}",
         *(_cell(by_check.get(f"{phase}.float32"), lambda r: f"{r.evidence['ratio']:.2f}") for phase in _PHASES),
@@ -52,12 +53,20 @@ def row(results: Sequence[Result]) -> str:
     ).rstrip()
 
 
+def _only_eval(by_check: Mapping[str, Result]) -> bool:
+    """Whether eval mode is proved and train mode is not claimed."""
+    modes = by_check.get("structure"), by_check.get("train.structure")
+    return [mode and mode.outcome for mode in modes] == [Outcome.PASS, Outcome.SKIP]
+
+
 def details(results: Sequence[Result]) -> Iterator[str]:
     """What a row cannot say: why a check failed, and where a proof stops holding."""
     for result in results:
         if result.outcome in (Outcome.FAIL, Outcome.ERROR):
             yield _wrapped(f"{result.outcome.value.upper()} {result.check}: {result.message}", "  ", "    ")
             yield from _further(result)
+        elif result.outcome is Outcome.SKIP and result.check == "train.structure" and "not claimed" in result.message:
+            yield _wrapped(f"train mode is {result.message}", "  ", "    ")
         elif "stops_at" in result.evidence:
             stop = result.evidence["stops_at"]
             size = "x".join(map(str, stop["input"]))

@@ -410,21 +410,21 @@ def test_a_reference_whose_library_is_not_installed_is_skipped_and_the_next_is_c
     assert exit_code([skipped, *results]) == 0
 
 
-def test_initial_values_are_checked_though_no_reference_can_be_had(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setitem(sys.modules, "pytorchcv", None)
-    results = list(verification.verify(catalog()["resnet20_cifar"], Stopwatch()))
-    assert [(result.check, result.outcome) for result in results] == [("structure", SKIP), ("initialisation", PASS)]
-    assert {result.reference for result in results} == {"pytorchcv:resnet20_cifar10+option_a"}
-
-
-def test_a_reference_is_checked_at_the_size_that_it_takes(verify: Verify, module: str) -> None:
-    narrow, copy = f"{module}:Net", f"{module}:Copy"
-    results = verify(variant(module, copy, narrow, sizes={narrow: (2, 9, 9)}))
-    assert outcomes(results) == ALL * 2
-    proved = [result.evidence["proved_for"] for result in results if result.check == "structure"]
-    assert proved == [[[3, 2, 8, 8], [3, 2, 7, 11]], [[3, 2, 8, 8], [3, 2, 9, 9]]]
-    runs = [result.evidence["cases"] for result in results if result.check == "forward.float64"]
-    assert [[case["input"] for case in cases] for cases in runs] == [
-        [[1, 2, 8, 8], [3, 2, 7, 11]],
-        [[1, 2, 8, 8], [3, 2, 9, 9]],
+@pytest.mark.parametrize("name", ["resnet20_cifar", "googlenet_bvlc"])
+def test_initial_values_are_checked_though_no_reference_can_be_had(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    (spec,) = catalog()[name].references
+    monkeypatch.setitem(sys.modules, spec.partition(":")[0], None)
+    results = list(verification.verify(catalog()[name], Stopwatch()))
+    assert [(result.check, result.reference, result.outcome) for result in results] == [
+        ("structure", spec, SKIP),
+        ("initialisation", spec, PASS),
     ]
+
+
+def test_a_reference_that_takes_other_sizes_is_compared_at_these(verify: Verify, module: str) -> None:
+    copy = f"{module}:Copy"
+    results = verify(variant(module, copy, f"{module}:Net", sizes={copy: ((2, 6, 6), (2, 9, 5))}))
+    assert outcomes(results) == ALL + ALL
+    inputs = [[case["input"] for case in results[first + 2].evidence["cases"]] for first in (0, 10)]
+    assert inputs == [[[1, 2, 6, 6], [3, 2, 9, 5]], [[1, 2, 8, 8], [3, 2, 7, 11]]]
+    assert results[0].evidence["proved_for"] == [[3, 2, 6, 6], [3, 2, 9, 5]]
