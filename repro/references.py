@@ -232,7 +232,8 @@ def _keras(spec: str, name: str) -> Source:
     _require_known(spec, name, applications)
     arguments = {"classifier_activation": None} | _arguments(spec, amendments)
     source = Source(spec, lambda: KerasNetwork(keras, lambda: applications[name](**arguments, weights=None)))
-    return replace(source, input_size=source.module(with_values=False).input_size)
+    network: Any = source.module(with_values=False)
+    return replace(source, input_size=network.input_size)
 
 
 def _callable(spec: str, module_name: str, name: str) -> Source:
