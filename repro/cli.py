@@ -269,12 +269,13 @@ def _verify(options: argparse.Namespace) -> int:
                 advance(f"{variant.name} {reference}")
                 if text and found[0].check == "conformance":
                     print(*rendering.conformity(found[0]), *rendering.details(found), sep="\n", flush=True)
-                elif text:
+                elif text and (len(found) > 1 or "missing" not in found[0].evidence):  # counted below, all in one
                     print(rendering.row(found), *rendering.details(found), sep="\n", flush=True)
     timing = _timing(stopwatch, phases)
     if text:
         print(f"\n{rendering.LEGEND}\n\n{rendering.total(results)}")
-        print(*rendering.ledger(results, [fact.reason for each in papers().values() for fact in each.facts]), sep="\n")
+        facts = [fact for each in papers().values() for fact in each.facts]
+        print(*rendering.missing(results), *rendering.ledger(results, [fact.reason for fact in facts]), sep="\n")
         if options.timing:
             print(*rendering.timing(timing), sep="\n")
     else:

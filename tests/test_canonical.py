@@ -389,6 +389,47 @@ EQUAL = [
         {"w": (5, 4)},
     ),
     Pair(
+        "linear_takes_columns_in_memory_order",
+        "channels flattened last",
+        lambda m, x: F.linear(x.permute(0, 2, 3, 1).flatten(1), m.w, m.b),
+        lambda m, x: F.linear(x.flatten(1), m.w.unflatten(1, (6, 6, 4)).permute(0, 3, 1, 2).flatten(1), m.b),
+        IMAGES,
+        {"w": (5, 144), "b": (5,)},
+    ),
+    Pair(
+        "linear_takes_columns_in_memory_order",
+        "by column and by row",
+        lambda m, x: F.linear(x.transpose(2, 3).flatten(1), m.w),
+        lambda m, x: F.linear(x.flatten(1), m.v.unflatten(1, (4, 6, 6)).transpose(2, 3).flatten(1)),
+        IMAGES,
+        {"w": (5, 144)},
+        {"v": (5, 144)},
+    ),
+    Pair(
+        "adding_along_channels_to_convolution_is_its_bias",
+        "after",
+        lambda m, x: F.conv2d(x, m.w, padding=1) + m.b[:, None, None],
+        lambda m, x: F.conv2d(x, m.w, m.b, padding=1),
+        IMAGES,
+        {"w": (5, 4, 3, 3), "b": (5,)},
+    ),
+    Pair(
+        "adding_along_channels_to_convolution_is_its_bias",
+        "channels last",
+        lambda m, x: m.b + F.conv2d(x, m.w, stride=2).permute(0, 2, 3, 1),
+        lambda m, x: F.conv2d(x, m.w, m.b, stride=2).permute(0, 2, 3, 1),
+        IMAGES,
+        {"w": (5, 4, 3, 3), "b": (5,)},
+    ),
+    Pair(
+        "adding_along_channels_to_convolution_is_its_bias",
+        "transposed",
+        lambda m, x: F.conv_transpose2d(x, m.w) + m.b.view(1, -1, 1, 1),
+        lambda m, x: F.conv_transpose2d(x, m.w, m.b),
+        IMAGES,
+        {"w": (4, 5, 3, 3), "b": (5,)},
+    ),
+    Pair(
         "convolution_has_full_attributes",
         "stride for each dimension",
         lambda m, x: torch.convolution(x, m.w, None, [2], [1], [1], False, [0], 1),
@@ -845,6 +886,51 @@ NEAR = [
         lambda m, x: F.linear(x.permute(0, 3, 2, 1), m.w),
         IMAGES,
         {"w": (5, 4)},
+    ),
+    Pair(
+        "linear_takes_columns_in_memory_order",
+        "the input's only",
+        lambda m, x: F.linear(x.permute(0, 2, 3, 1).flatten(1), m.w),
+        lambda m, x: F.linear(x.flatten(1), m.w) + F.linear(x.flatten(1), m.w).relu(),
+        IMAGES,
+        {"w": (5, 144)},
+    ),
+    Pair(
+        "linear_takes_columns_in_memory_order",
+        "two layers that share the weight",
+        lambda m, x: (F.linear(x.flatten(1), m.w), F.linear(x.transpose(1, 2).flatten(1), m.w)),
+        lambda m, x: (F.linear(x.flatten(1), m.w), F.linear(x.flatten(1), m.w)),
+        (3, 3, 3),
+        {"w": (5, 9)},
+    ),
+    Pair(
+        "linear_takes_columns_in_memory_order",
+        "images mixed",
+        lambda m, x: F.linear(x.permute(1, 0, 2).flatten(1), m.w),
+        lambda m, x: F.linear(x.flatten(1), m.w),
+        (3, 3, 3),
+        {"w": (5, 9)},
+    ),
+    *(
+        Pair(
+            "adding_along_channels_to_convolution_is_its_bias",
+            name,
+            one,
+            lambda m, x: F.conv2d(x, m.w, m.b, padding=1),
+            IMAGES,
+            {"w": (6, 4, 3, 3), "b": (6,)},
+        )
+        for name, one in {
+            "along the width": lambda m, x: F.conv2d(x, m.w, padding=1) + m.b,
+            "along the height": lambda m, x: F.conv2d(x, m.w, padding=1) + m.b[:, None],
+            "twice the vector": lambda m, x: torch.add(F.conv2d(x, m.w, padding=1), m.b[:, None, None], alpha=2),
+            "subtracted": lambda m, x: F.conv2d(x, m.w, padding=1) - m.b[:, None, None],
+            "a bias already": lambda m, x: F.conv2d(x, m.w, m.b, padding=1) + m.b[:, None, None],
+            "after the activation": lambda m, x: F.conv2d(x, m.w, padding=1).relu() + m.b[:, None, None],
+            "rows put in place of channels": lambda m, x: (
+                F.conv2d(x, m.w, padding=1).transpose(1, 2) + m.b[:, None, None]
+            ).transpose(1, 2),
+        }.items()
     ),
     *(
         Pair(
@@ -1323,6 +1409,16 @@ def linear_and_vector(m: Any, x: torch.Tensor, dim: int, scale: int, first: bool
     return torch.add(*((vector, mapped) if first else (mapped, vector)), alpha=scale)
 
 
+def convolution_and_vector(m: Any, x: torch.Tensor, order: Shape, dim: int, scale: int, first: bool) -> torch.Tensor:
+    mapped = F.conv1d(x, m.w, padding=1).permute(order)
+    vector = m.b.view([3 if d == dim else 1 for d in range(3)])
+    return torch.add(*((vector, mapped) if first else (mapped, vector)), alpha=scale)
+
+
+def linear_of_columns(m: Any, x: torch.Tensor, order: Shape, columns: Shape) -> torch.Tensor:
+    return F.linear(x.permute(order).flatten(1), m.w.unflatten(1, (3, 3)).permute(columns).flatten(1))
+
+
 def normed_of_moved(m: Any, x: torch.Tensor, before: Shape, dims: int) -> Any:
     return F.layer_norm(x.permute(before), (3,) * dims, m.w if dims == 1 else None)
 
@@ -1399,6 +1495,13 @@ FAMILIES = {
         CUBE,
         {"w": (3, 3), "b": (3,)},
     ),
+    "channels and vectors": Family(
+        convolution_and_vector,
+        settings(ORDERS, (0, 1, 2), (1, 2), (False, True)),
+        CUBE,
+        {"w": (3, 3, 3), "b": (3,)},
+    ),
+    "columns": Family(linear_of_columns, settings(ORDERS, [(0, 1, 2), (0, 2, 1)]), CUBE, {"w": (3, 9)}),
     "normalisation": Family(normed_of_moved, settings(ORDERS, (1, 2, 3)), CUBE, {"w": (3,)}),
     "products": Family(
         lambda m, x, alpha, beta, turned: torch.addmm(m.b, x.t() if turned else x, m.w, alpha=alpha, beta=beta),

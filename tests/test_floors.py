@@ -31,7 +31,7 @@ FLOORS = {
         ).split()
     ],
     "interchange": ["repro.onnx_graph", "repro.onnx_module"],
-    "references": ["repro.references"],
+    "references": ["repro.references", "repro.amendments", "repro.keras_network"],
     "parity": ["repro.parity", "repro.parity.*"],
     "audit": ["repro.audit", "repro.audit.*"],
     "checkers": ["repro.conformance", "repro.oracle", "repro.golden", "repro.faults", "repro.faults.*", "repro.power"],
@@ -51,7 +51,7 @@ BELOW = {
     "papers": ["words", "papers"],
     "mechanism": ["verdicts", "words", "mechanism"],
     "interchange": ["words", "interchange"],
-    "references": ["verdicts", "words", "catalog", "interchange"],
+    "references": ["verdicts", "words", "catalog", "interchange", "references"],
     "parity": ["verdicts", "words", "mechanism", "references", "catalog", "parity"],
     "audit": ["verdicts", "words", "mechanism", "references", "catalog", "papers", "audit"],
     "checkers": ["verdicts", "words", "mechanism", "references", "catalog", "papers", "parity", "checkers"],

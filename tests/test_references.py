@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import importlib
-import importlib.util
 import re
 import sys
 import warnings
@@ -14,9 +13,12 @@ import pytest
 import torch
 from torch import nn
 
-from repro.errors import ReproError
+from repro.canonical import canonical
+from repro.errors import MissingLibraryError, ReproError
+from repro.graph import trace
+from repro.mapping import match
 from repro.models import UnknownVariantError
-from repro.references import MissingLibraryError, resolve
+from repro.references import resolve
 
 NETS = """
 import sys
@@ -170,10 +172,9 @@ def test_a_bare_name_of_the_catalog_is_answered_with_its_form() -> None:
 
 @pytest.mark.parametrize("spec", ["", "resnet_18", ":", "torchvision:", ":resnet18", "timm"])
 def test_what_is_no_form_is_refused_with_the_forms(spec: str) -> None:
-    assert error(spec) == (
-        f"{spec!r} names no network; "
-        "expected torchvision:NAME, timm:NAME, onnx:NAME, repro:NAME or package.module:callable"
-    )
+    libraries = ("torchvision", "timm", "pytorchcv", "keras", "onnx", "repro")
+    forms = ", ".join(f"{library}:NAME" for library in libraries)
+    assert error(spec) == f"{spec!r} names no network; expected {forms} or package.module:callable"
 
 
 @pytest.mark.parametrize(
@@ -310,6 +311,108 @@ def test_a_file_is_answered_with_the_module_that_it_is() -> None:
         resolve("repro:resnet50+v1")
 
 
+# --- optional libraries ------------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def pytorchcv() -> None:
+    """Skips the test if pytorchcv is not installed."""
+    try:
+        resolve("pytorchcv:resnet18")
+    except MissingLibraryError as missing:
+        pytest.skip(str(missing))
+
+
+@pytest.mark.parametrize("library", ["pytorchcv", "keras", "onnx"])
+def test_a_library_that_is_not_installed_is_named_with_how_to_get_it(
+    library: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(sys.modules, library, None)
+    with pytest.raises(MissingLibraryError) as caught:
+        resolve(f"{library}:resnet18")
+    assert caught.value.library == library
+    assert str(caught.value) == f'{library} is not installed; in a clone: python -m pip install ".[{library}]"'
+
+
+@pytest.mark.parametrize(
+    ("text", "told"),
+    [
+        ("import no_such_module", "ModuleNotFoundError: No module named 'no_such_module'"),
+        ("raise RuntimeError('too old\\nfor this')", "RuntimeError: too old"),
+    ],
+)
+def test_a_library_that_is_installed_and_broken_is_an_error(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, text: str, told: str
+) -> None:
+    (tmp_path / "pytorchcv.py").write_text(text, encoding="utf-8")
+    monkeypatch.syspath_prepend(tmp_path)
+    for name in [name for name in sys.modules if name.partition(".")[0] == "pytorchcv"]:
+        monkeypatch.delitem(sys.modules, name)
+    with pytest.raises(ReproError) as caught:
+        resolve("pytorchcv:resnet18")
+    assert str(caught.value) == f"pytorchcv cannot be imported ({told})"
+    assert not isinstance(caught.value, MissingLibraryError)
+
+
+@pytest.mark.usefixtures("pytorchcv")
+@pytest.mark.parametrize(
+    ("spec", "size", "classes"),
+    [
+        ("pytorchcv:resnet18", (3, 224, 224), 1000),
+        ("pytorchcv:inceptionv3", (3, 299, 299), 1000),
+        ("pytorchcv:resnet20_cifar10", (3, 32, 32), 10),
+        ("pytorchcv:resnet20_cifar100", (3, 32, 32), 100),
+        ("pytorchcv:get_wrn_cifar+blocks=16+width_factor=1", (3, 32, 32), 10),
+        ("pytorchcv:get_wrn_cifar+blocks=16+width_factor=1+num_classes=7", (3, 32, 32), 7),
+    ],
+)
+def test_pytorchcvs_networks_know_the_size_they_were_made_for(spec: str, size: tuple[int, ...], classes: int) -> None:
+    source = resolve(spec)
+    assert (source.input_size, source.note) == (size, "")
+    assert source.module(with_values=False)(torch.empty(2, *size, device="meta")).shape == (2, classes)
+
+
+@pytest.mark.usefixtures("pytorchcv")
+@pytest.mark.parametrize(
+    ("spec", "told"),
+    [
+        ("pytorchcv:resnet5", "pytorchcv has no network called 'resnet5'; closest: "),
+        ("pytorchcv:get_resnets", "pytorchcv has no network called 'get_resnets'; closest: get_resnet"),
+        ("pytorchcv:resnet18+v2", "the amendment 'v2' cannot be read; expected KEY=VALUE"),
+        ("pytorchcv:resnet18+depth=3", "unexpected keyword argument 'depth'"),
+        ("pytorchcv:resnet18+pretrained=True", "multiple values for keyword argument 'pretrained'"),
+        ("pytorchcv:get_wrn_cifar+blocks=16", "missing 1 required positional argument: 'width_factor'"),
+        ("pytorchcv:vgg11+v1", "a VGG has no PreResBottleneck, which the amendment is for"),
+    ],
+)
+def test_what_pytorchcv_does_not_have_is_refused_with_the_reason(spec: str, told: str) -> None:
+    assert told in error(spec)
+
+
+@pytest.mark.usefixtures("pytorchcv")
+@pytest.mark.parametrize(
+    ("name", "words", "notes"),
+    [
+        ("preresnet164bn_cifar10", "v1", "each bottleneck's stride moved to its first 1x1"),
+        ("resnet20_cifar10", "option_a", "option A in place of its projections"),
+        (
+            "preresnet110_cifar10",
+            "option_a+activated",
+            "option A in place of its projections and its first unit's maps activated once, ahead of the split",
+        ),
+        ("preresnet152", "activated", "its first unit's maps activated once, ahead of the split"),
+    ],
+)
+def test_an_amended_network_of_pytorchcv_says_so_and_is_another(name: str, words: str, notes: str) -> None:
+    plain, amended = resolve(f"pytorchcv:{name}"), resolve(f"pytorchcv:{name}+{words}")
+    assert amended.note == f"pytorchcv's network with {notes}"
+    assert amended.input_size == plain.input_size
+    images = torch.empty(2, *(plain.input_size or ()), device="meta")
+    graphs = [canonical(trace(source.module(with_values=False), images)) for source in (plain, amended)]
+    assert match(*graphs) is None
+    assert {len(graph.outputs) for graph in graphs} == {1}
+
+
 # --- files of onnx -----------------------------------------------------------------------------------------------
 
 
@@ -366,9 +469,3 @@ def test_what_a_file_cannot_be_is_refused(spec: str, message: str) -> None:
     assert told.startswith(f"{spec!r}: ")
     assert message in told
     assert told.count(spec) == 1
-
-
-def test_a_file_without_the_library_is_answered_with_how_to_get_it(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(importlib.util, "find_spec", lambda _: None)
-    with pytest.raises(MissingLibraryError, match=r"onnx is not installed.*`python -m pip install '\.\[onnx\]'`"):
-        resolve("onnx:vgg19")

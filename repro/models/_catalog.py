@@ -39,7 +39,7 @@ class Variant:
     input_size  (channels, height, width) the network was made for, in pixels
     other_size  another admissible input size, used to verify away from the documented one
     aliases     other names that mean exactly this network
-    references  the implementations it is checked against, as `torchvision:NAME` or `timm:NAME`
+    references  the implementations it is checked against, by specifications of repro/references.py
     sizes       reference -> the two input sizes to compare at, of one that does not take both of those above
     differs     reference -> an input size at which it is another network, and why; equality is claimed elsewhere
     untrained   reference -> why it is another network in train mode, where no equality is claimed

@@ -168,7 +168,10 @@ def alexnet(num_classes: int = 1000, in_channels: int = 3) -> AlexNet:
     init="one_gpu_file",
     input_size=(3, 224, 224),
     other_size=(3, 160, 193),
-    references=("torchvision:alexnet",),
+    references=("torchvision:alexnet", "pytorchcv:alexnetb"),
+    sizes={"pytorchcv:alexnetb": ((3, 224, 224), (3, 223, 226))},
+    differs={"pytorchcv:alexnetb": ((3, 197, 226), "pytorchcv rounds the size of a pooled map up")},
+    untrained={"pytorchcv:alexnetb": "pytorchcv has its dropout after fc1 and fc2, not before them"},
 )
 def alexnet_owt(num_classes: int = 1000, in_channels: int = 3) -> AlexNetOneTower:
     """The AlexNet of torchvision: one tower, no response normalisation."""

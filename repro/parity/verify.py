@@ -7,7 +7,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from repro import checkpoint
-from repro.errors import ReproError
+from repro.errors import MissingLibraryError, ReproError
 from repro.graph import TraceError
 from repro.mapping import match
 from repro.models import Variant, initialisation_of
@@ -16,17 +16,20 @@ from repro.parity.check import CHECKS, check, names
 from repro.parity.initialisation import Drawn
 from repro.parity.network import Network, Stopwatch, shape_text
 from repro.parity.pair import Pair, Plan, Runs
-from repro.references import MissingLibraryError, Size, Source, resolve
+from repro.references import Size, Source, resolve
 from repro.result import Outcome, Result
 
 NO_REFERENCE = (
-    "no reference: torchvision, timm and onnx do not have this network, so nothing was compared; "
+    "no reference: torchvision, timm, pytorchcv and onnx do not have this network, so nothing was compared; "
     "its papers' figures are the only check there can be"
 )
 
 
 def verify(variant: Variant, stopwatch: Stopwatch, seed: int = 0) -> Iterator[Result]:
-    """Every check of one variant against each of its references that can be had; of its initial values if none can."""
+    """Every check of one variant against each of its references that can be had; of its initial values if none can.
+
+    A reference whose library is not installed is skipped; the evidence names the library.
+    """
     if not variant.references:
         yield Result("structure", variant.name, "none", Outcome.SKIP, NO_REFERENCE)
     subject: Network | None = None
@@ -49,18 +52,21 @@ def verify(variant: Variant, stopwatch: Stopwatch, seed: int = 0) -> Iterator[Re
                 done += 1
             ours = {plan: pair.ours} if pair.equal else {}
         except MissingLibraryError as error:
-            yield Result("structure", variant.name, spec, Outcome.SKIP, str(error))
+            missing = {"missing": error.library}
+            yield Result("structure", variant.name, spec, Outcome.SKIP, f"not compared: {error}", missing)
         except ReproError as error:
             alone = False
             yield Result(names(plan)[done], variant.name, spec, Outcome.ERROR, str(error))
     if alone:
-        yield initialisation.check(Drawn.of(resolve(f"repro:{variant.name}")), initialisation_of(variant))
+        beside = variant.references[-1] if variant.references else "none"
+        drawn = Drawn.of(resolve(f"repro:{variant.name}"))
+        yield replace(initialisation.check(drawn, initialisation_of(variant)), reference=beside)
 
 
 def _plan(sizes: tuple[Size, Size], seed: int) -> Plan:
     # One image at the first size and three at the other: batch 1 and 3, both sizes, at a third of the cost of all. Two
-    # are the fewest with which statistics of a batch are more than those of its images.
-    return Plan(sizes, ((sizes[0], 1), (sizes[1], 3)), (sizes[1], 2), seed)
+    # are the fewest with which statistics of a batch are more than those of its images. The two sizes may be one.
+    return Plan(tuple(dict.fromkeys(sizes)), ((sizes[0], 1), (sizes[1], 3)), (sizes[1], 2), seed)
 
 
 def compare(

@@ -65,8 +65,6 @@ def details(results: Sequence[Result]) -> Iterator[str]:
         if result.outcome in (Outcome.FAIL, Outcome.ERROR):
             yield _wrapped(f"{result.outcome.value.upper()} {result.check}: {result.message}", "  ", "    ")
             yield from _further(result)
-        elif result.outcome is Outcome.SKIP and result.check == "structure" and result.reference != "none":
-            yield _wrapped(result.message, "  ", "    ")
         elif result.outcome is Outcome.SKIP and result.check == "train.structure" and "not claimed" in result.message:
             yield _wrapped(f"train mode is {result.message}", "  ", "    ")
         elif "stops_at" in result.evidence:
@@ -116,12 +114,21 @@ def ledger(results: Sequence[Result], reasons: Sequence[str]) -> Iterator[str]:
         yield f"{sum(map(bool, reasons))} cannot be measured on a network, and say why (repro facts)"
 
 
+def missing(results: Sequence[Result]) -> Iterator[str]:
+    """What was not compared for want of a library: two lines for each, the second to be copied."""
+    reasons = [result.message for result in results if "missing" in result.evidence]
+    for reason, count in Counter(reasons).items():
+        told, _, command = reason.rpartition(": ")
+        yield f"{_count(count, 'reference')} {told}:"
+        yield f"  {command}"
+
+
 def total(results: Sequence[Result]) -> str:
     """The last line."""
     counts = summary(results)
     networks = len({result.subject for result in results})
-    compared = [r for r in results if r.check != "conformance" and (r.check, r.outcome) != ("structure", Outcome.SKIP)]
-    pairs = len({(r.subject, r.reference) for r in compared if r.reference != "none"})
+    named = {(r.subject, r.reference) for r in results if r.reference != "none" and r.check != "conformance"}
+    pairs = len(named - {(r.subject, r.reference) for r in results if "missing" in r.evidence})
     checks = ", ".join(f"{count} {name}" for name, count in counts.items())
     return f"{_count(networks, 'network')}, {_count(pairs, 'pair')}; checks: {checks}"
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import importlib
-import importlib.util
 import pickle
 import re
 import sys
@@ -397,28 +396,28 @@ def test_a_declared_limit_that_is_none_fails(verify: Verify, module: str) -> Non
     assert "and for 3x2x9x9 too, where the catalog says it is not: an average of another kind" in results[0].message
 
 
-def without_onnx(monkeypatch: pytest.MonkeyPatch) -> None:
-    found = importlib.util.find_spec
-    monkeypatch.setattr(importlib.util, "find_spec", lambda name: None if name == "onnx" else found(name))
-
-
-def test_a_reference_whose_library_is_optional_and_absent_is_skipped_and_the_next_is_checked(
+def test_a_reference_whose_library_is_not_installed_is_skipped_and_the_next_is_checked(
     verify: Verify, module: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    without_onnx(monkeypatch)
-    results = verify(variant(module, "onnx:vgg19", f"{module}:Copy"))
-    assert outcomes(results) == [SKIP, *ALL]
-    assert (results[0].check, results[0].reference) == ("structure", "onnx:vgg19")
-    assert "`python -m pip install '.[onnx]'` installs it" in results[0].message
-    assert exit_code(results) == 0
+    monkeypatch.setitem(sys.modules, "pytorchcv", None)
+    skipped, *results = verify(variant(module, "pytorchcv:resnet18", f"{module}:Copy"))
+    assert (skipped.check, skipped.outcome, skipped.reference) == ("structure", SKIP, "pytorchcv:resnet18")
+    assert skipped.message == (
+        'not compared: pytorchcv is not installed; in a clone: python -m pip install ".[pytorchcv]"'
+    )
+    assert skipped.evidence == {"missing": "pytorchcv"}
+    assert outcomes(results) == ALL
+    assert exit_code([skipped, *results]) == 0
 
 
-def test_where_every_reference_is_skipped_the_initial_values_are_checked_still(monkeypatch: pytest.MonkeyPatch) -> None:
-    without_onnx(monkeypatch)
-    results = list(verification.verify(catalog()["googlenet_bvlc"], Stopwatch()))
+@pytest.mark.parametrize("name", ["resnet20_cifar", "googlenet_bvlc"])
+def test_initial_values_are_checked_though_no_reference_can_be_had(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    (spec,) = catalog()[name].references
+    monkeypatch.setitem(sys.modules, spec.partition(":")[0], None)
+    results = list(verification.verify(catalog()[name], Stopwatch()))
     assert [(result.check, result.reference, result.outcome) for result in results] == [
-        ("structure", "onnx:inception_v1+logits", SKIP),
-        ("initialisation", "none", PASS),
+        ("structure", spec, SKIP),
+        ("initialisation", spec, PASS),
     ]
 
 
