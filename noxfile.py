@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import nox
@@ -12,7 +13,8 @@ nox.options.sessions = ["lint", "tests"]
 nox.options.reuse_venv = "yes"
 
 CONSTRAINTS = ("-c", "constraints.txt")  # one set of versions known to work together
-GROUPS = nox.project.load_toml("pyproject.toml")["dependency-groups"]
+PROJECT = nox.project.load_toml("pyproject.toml")
+GROUPS, EXTRAS = PROJECT["dependency-groups"], PROJECT["project"]["optional-dependencies"]
 TEST, LINT = GROUPS["test"], [item for item in GROUPS["lint"] if isinstance(item, str)]
 
 
@@ -34,8 +36,8 @@ def lint(session: nox.Session) -> None:
 
 @nox.session
 def verify(session: nox.Session) -> None:
-    """Every network of the catalog against its references, on what a user would get: the installed package."""
-    session.install(*CONSTRAINTS, ".")
+    """Every network of the catalog against all of its references, on what a user would get: the installed package."""
+    session.install(*CONSTRAINTS, ".[onnx]")
     session.run("repro", "verify", "--timing", *session.posargs)
 
 
@@ -71,3 +73,18 @@ def minimums(session: nox.Session) -> None:
     """The test suite on the lowest versions that pyproject.toml admits (needs uv)."""
     session.install("--resolution", "lowest-direct", ".", *TEST)
     session.run("pytest", "-n", "auto", *session.posargs)
+
+
+@nox.session(default=False)
+def references(session: nox.Session) -> None:
+    """The networks that optional libraries have, against those, and the tests of these references."""
+    session.install(*CONSTRAINTS, f".[{','.join(EXTRAS)}]", *TEST)
+    files = "tests/test_references.py", "tests/parity/test_pairs.py"
+    session.run("pytest", "-n", "auto", "-k", " or ".join(EXTRAS), *files)
+    networks = json.loads(str(session.run("repro", "list", "--format", "json", silent=True)))["networks"]
+    names = [
+        network["name"]
+        for network in networks
+        if any(reference.partition(":")[0] in EXTRAS for reference in network["references"])
+    ]
+    session.run("repro", "verify", "--timing", *(session.posargs or names))

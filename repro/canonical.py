@@ -15,7 +15,7 @@ from typing import Any
 import torch
 
 from repro.graph import LEAVES, NORM_OPERANDS, Edge, Graph, Node, Shape, ancestors, is_random
-from repro.movement import Movement, of_view, reshape, rowwise, sorted_rows
+from repro.movement import Movement, merge, of_view, reshape, rowwise, sorted_rows, split
 
 Rewrite = Callable[["Builder", Node], Edge | None]
 
@@ -371,6 +371,24 @@ def linear_takes_rows_in_memory_order(b: Builder, n: Node) -> Edge | None:
     return b.move(n, mapped, _rows_of(back, outputs, n.shape))
 
 
+@rewrite("linear")
+def linear_takes_columns_in_memory_order(b: Builder, n: Node) -> Edge | None:
+    """A row's products are summed over its columns, which may come in any order if the weight's come in the same."""
+    x, weight, *bias = n.inputs
+    moved = b[x].get("movement")
+    outputs, width = b[weight].shape
+    parts = split(moved.digits, width) if moved is not None and _is_parameter(b, weight) else None
+    if parts is None:
+        return None
+    columns = Movement((width,), (width,), merge(parts[1]))
+    if columns.is_identity or not columns.is_bijective:
+        return None
+    ordered = b.move(n, b[x].inputs[0], replace(moved, digits=merge([*parts[0], (width, 1)])))
+    back = Movement(b[weight].shape, b[weight].shape, merge([(outputs, width), *columns.inverse().digits]))
+    inputs = (ordered, b.move(n, weight, back), *bias)
+    return b.emit(n, "linear", inputs, n.shape, bias=bool(bias))
+
+
 @rewrite("convolution")
 def convolution_has_full_attributes(b: Builder, n: Node) -> Edge | None:
     """One number stands for all spatial dimensions; without transposition there is no output padding."""
@@ -399,6 +417,27 @@ def zero_padding_is_the_convolutions(b: Builder, n: Node) -> Edge | None:
     padding = tuple(own + more for own, more in zip(n.get("padding"), reversed(extra), strict=True))
     attributes = without(n) | {"padding": padding}
     return b.emit(n, "convolution", (before.inputs[0], *n.inputs[1:]), n.shape, **attributes)
+
+
+@rewrite("add")
+def adding_along_channels_to_convolution_is_its_bias(b: Builder, n: Node) -> Edge | None:
+    """convolution(x, w) + v = convolution(x, w, v) for a v along the channels, also after both were moved alike."""
+    plain = len(n.inputs) == 2 and n.get("alpha", 1) == 1
+    for x, vector in (n.inputs, n.inputs[::-1]) if plain else ():
+        moved = b[x].get("movement")
+        product = b[x] if moved is None else b[b[x].inputs[0]]
+        channels = product.shape[1] if product.op == "convolution" and len(product.inputs) == 2 else 0
+        if not _is_parameter(b, vector) or math.prod(b[vector].shape) != channels or b[x].shape != n.shape:
+            continue
+        over_maps = torch.empty(channels, device="meta").view(-1, *(1,) * (len(product.shape) - 2))
+        bias = of_view((channels,), over_maps.expand(product.shape))
+        given = of_view((channels,), torch.empty(b[vector].shape, device="meta").expand(n.shape))
+        if (bias if moved is None else bias.then(moved)) != given:
+            continue
+        inputs = (*product.inputs, b.reshape(n, vector, (channels,)))
+        summed = b.emit(n, "convolution", inputs, product.shape, **without(product))
+        return summed if moved is None else b.move(n, summed, moved)
+    return None
 
 
 @rewrite("convolution")
@@ -511,6 +550,29 @@ def pooling_has_full_attributes(b: Builder, n: Node) -> Edge | None:
         attributes["divisor_override"] = n.get("divisor_override")
         return b.emit(n, "avg_pool2d", n.inputs, n.shape, **attributes)
     return b.emit(n, "max_pool2d", n.inputs, n.shape, **attributes, dilation=dilation)
+
+
+@rewrite("max_pool2d")
+def padding_is_never_the_largest(b: Builder, n: Node) -> Edge | None:
+    """Minus infinity around a map is what a max pooling pads with itself, and what a window past the edge finds there.
+
+    The windows begin where they began, and there are as many: `n.shape` says so. That is a pooling if rounding down or
+    up gives that number.
+    """
+    before = b[n.inputs[0]]
+    pad = before.get("pad", ())
+    if before.op != "constant_pad_nd" or before.get("value") != -math.inf or len(pad) != 4 or min(pad) < 0:
+        return None
+    kernel, stride, dilation = n.get("kernel_size"), n.get("stride"), n.get("dilation")
+    padding = tuple(own + more for own, more in zip(n.get("padding"), (pad[2], pad[0]), strict=True))
+    if any(2 * p > k for p, k in zip(padding, kernel, strict=True)):
+        return None
+    size = torch.empty(1, 1, *b[before.inputs[0]].shape[-2:], device="meta")
+    pooled = [torch.max_pool2d(size, kernel, stride, padding, dilation, up).shape for up in (False, True)]
+    if not any(n.shape[-2:] == shape[-2:] for shape in pooled):
+        return None
+    attributes = {"kernel_size": kernel, "stride": stride, "padding": padding, "dilation": dilation}
+    return b.emit(n, "max_pool2d", before.inputs, n.shape, **attributes)
 
 
 @rewrite("avg_pool2d")

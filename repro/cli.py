@@ -16,7 +16,7 @@ import textwrap
 import time
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from itertools import groupby
+from itertools import chain, groupby
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn
 
@@ -302,12 +302,14 @@ def _verify(options: argparse.Namespace) -> int:
                 found = list(group)
                 results += found
                 advance(f"{variant.name} {reference}")
-                if text:
-                    print(*rendering.lines(found), sep="\n", flush=True)
+                for line in rendering.lines(found) if text else ():
+                    print(line, flush=True)
     timing = _timing(stopwatch, phases)
     if text:
         print(f"\n{rendering.LEGEND}\n\n{rendering.total(results)}")
-        print(*rendering.ledger(results, [fact for each in papers().values() for fact in each.facts]), sep="\n")
+        facts = [fact for each in papers().values() for fact in each.facts]
+        for line in chain(rendering.missing(results), rendering.ledger(results, facts)):
+            print(line)
         if options.timing:
             print(*rendering.timing(timing), sep="\n")
     else:

@@ -5,6 +5,13 @@ torchvision:NAME        torchvision.models.NAME without weights
 timm:NAME               timm.create_model(NAME)
 torchvision:NAME+v1     the same with the stride of each bottleneck moved from its 3x3 to its first 1x1
 timm:NAME+KEY=VALUE     timm.create_model(NAME, KEY=VALUE), for what it leaves out by default, such as dropout
+pytorchcv:NAME          a network of pytorchcv's model provider; it takes KEY=VALUE as well
+pytorchcv:NAME+WORD     the same, amended; repro/amendments.py has the words
+pytorchcv:get_NAME+...  what makes a family of networks there, for those without a name; get_..._cifar has 10 classes
+keras:NAME              keras.applications.NAME, on the torch backend, without its softmax; it takes KEY=VALUE as well
+onnx:NAME               the graph light_NAME.onnx that the package onnx brings for its own tests, for any batch
+onnx:NAME+logits        the same without the Softmax at its end; repro/onnx_graph.py has a second one, +one_affine
+onnx:NAME+OP.KEY=VALUE  the same with another value of that attribute in every such operation, as in +LRN.bias=2
 package.module:callable the user's, called without arguments
 """
 
@@ -15,18 +22,23 @@ import contextlib
 import difflib
 import importlib
 import inspect
+import os
 import sys
 import warnings
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import torch
 from torch import nn
 
-from repro import models
-from repro.errors import ReproError, first_line
+from repro import models, onnx_graph
+from repro.amendments import AMENDMENTS
+from repro.errors import MissingLibraryError, ReproError, first_line
+from repro.keras_network import KerasNetwork
+from repro.onnx_graph import OnnxGraph
+from repro.onnx_module import OnnxModule
 
 Size = tuple[int, ...]
 
@@ -54,7 +66,7 @@ class Source:
         """
         with _quiet():
             if self.on_meta and not with_values:
-                with contextlib.suppress(NotImplementedError, RuntimeError), torch.device("meta"):
+                with contextlib.suppress(Exception), torch.device("meta"):  # what is wrong is told when it is for real
                     return self.build().eval()
             try:
                 return self.build().eval()
@@ -67,11 +79,13 @@ class Source:
 def resolve(spec: str) -> Source:
     """The source of `spec`; see the module's docstring for the forms.
 
-    Raises ReproError for a form, library, module or name that is not there.
+    Raises ReproError for a form, library, module or name that is not there, and MissingLibraryError for an optional
+    library.
     """
     library, colon, name = spec.partition(":")
     if not colon or not library or not name:
-        forms = "torchvision:NAME, timm:NAME, repro:NAME or package.module:callable"
+        libraries = ("torchvision", "timm", "pytorchcv", "keras", "onnx", "repro")
+        forms = f"{', '.join(f'{library}:NAME' for library in libraries)} or package.module:callable"
         hint = f"; did you mean repro:{spec}?" if spec in models.catalog() else ""
         raise ReproError(f"{spec!r} names no network; expected {forms}{hint}")
     match library:
@@ -81,6 +95,12 @@ def resolve(spec: str) -> Source:
             return _torchvision(spec, name)
         case "timm":
             return _timm(spec, name)
+        case "pytorchcv":
+            return _pytorchcv(spec, name)
+        case "keras":
+            return _keras(spec, name)
+        case "onnx":
+            return _onnx(spec, name)
     return _callable(spec, library, name)
 
 
@@ -128,9 +148,13 @@ def _timm(spec: str, name: str) -> Source:
     if dot and base in timm.list_models():
         raise ReproError(f"{spec!r}: .{tag} names weights, and none are loaded here; write timm:{base}")
     _require_known(spec, name, timm.list_models())
-    arguments = dict(_argument(spec, amendment) for amendment in amendments)
+    arguments = _arguments(spec, amendments)
     size = timm.get_pretrained_cfg(name).input_size if timm.is_model_pretrained(name) else (3, 224, 224)
     return Source(spec, lambda: timm.create_model(name, pretrained=False, **arguments), input_size=tuple(size))
+
+
+def _arguments(spec: str, amendments: Iterable[str]) -> dict[str, Any]:
+    return dict(_argument(spec, amendment) for amendment in amendments)
 
 
 def _argument(spec: str, amendment: str) -> tuple[str, Any]:
@@ -143,6 +167,73 @@ def _argument(spec: str, amendment: str) -> tuple[str, Any]:
         raise ReproError(
             f"{spec!r}: the amendment {amendment!r} cannot be read; expected KEY=VALUE, such as drop_rate=0.5"
         ) from None
+
+
+def _onnx(spec: str, name: str) -> Source:
+    folder = Path(_optional("onnx").__file__).parent / "backend" / "test" / "data" / "light"
+    files = {file.stem.removeprefix("light_"): file for file in folder.glob("light_*.onnx")}
+    name, *amendments = name.split("+")
+    _require_known(spec, name, files)
+    graph = onnx_graph.read(files[name])
+    notes = [f"a file for {graph.shape[0]} image of {'x'.join(map(str, graph.shape[1:]))}, here for any batch"]
+    graph = onnx_graph.any_batch(graph)
+    for amendment in amendments:
+        change = _change(spec, amendment)
+        try:
+            graph, note = change(graph)
+        except ReproError as error:
+            raise ReproError(f"{spec!r}: {error}") from None
+        notes.append(note)
+    return Source(spec, lambda: OnnxModule(graph), input_size=graph.shape[1:], note="; ".join(notes))
+
+
+def _change(spec: str, amendment: str) -> Callable[[OnnxGraph], tuple[OnnxGraph, str]]:
+    """What an amendment of a file does; see `repro.onnx_graph`."""
+    if amendment in onnx_graph.AMENDMENTS:
+        return onnx_graph.AMENDMENTS[amendment]
+    op, dot, rest = amendment.partition(".")
+    if not dot:
+        known = ", ".join([*(f"+{each}" for each in onnx_graph.AMENDMENTS), "+OPERATION.ATTRIBUTE=VALUE"])
+        raise ReproError(f"{spec!r}: the amendment {amendment!r} is unknown; there are {known}")
+    attribute, value = _argument(spec, rest)
+    return lambda graph: onnx_graph.setting(graph, op, attribute, value)
+
+
+def _pytorchcv(spec: str, name: str) -> Source:
+    _optional("pytorchcv")
+    known = _optional("pytorchcv.model_provider")._models
+    for module in {maker.__module__ for maker in known.values()}:
+        known = known | {key: value for key, value in vars(sys.modules[module]).items() if key.startswith("get_")}
+    name, *words = name.split("+")
+    _require_known(spec, name, known)
+    amendments = [AMENDMENTS[word] for word in words if word in AMENDMENTS]
+    classes = {"num_classes": 10} if name.startswith("get_") and name.endswith("_cifar") else {}
+    arguments = classes | _arguments(spec, (word for word in words if word not in AMENDMENTS))
+
+    def build() -> nn.Module:
+        network: nn.Module = known[name](**arguments, pretrained=False)
+        for amendment in amendments:
+            amendment.amend(network)
+        return network
+
+    note = " and ".join(amendment.note for amendment in amendments)
+    source = Source(spec, build, note=f"pytorchcv's network with {note}" if note else "")
+    sides = getattr(source.module(with_values=False), "in_size", None)
+    return replace(source, input_size=(3, *sides)) if sides is not None else source
+
+
+def _keras(spec: str, name: str) -> Source:
+    os.environ.setdefault("KERAS_BACKEND", "torch")
+    keras = _optional("keras")
+    if keras.backend.backend() != "torch":
+        raise ReproError(f"{spec!r}: Keras runs on {keras.backend.backend()} here; set KERAS_BACKEND=torch")
+    applications = {key: value for key, value in vars(keras.applications).items() if inspect.isfunction(value)}
+    name, *amendments = name.split("+")
+    _require_known(spec, name, applications)
+    arguments = {"classifier_activation": None} | _arguments(spec, amendments)
+    source = Source(spec, lambda: KerasNetwork(keras, lambda: applications[name](**arguments, weights=None)))
+    network: Any = source.module(with_values=False)
+    return replace(source, input_size=network.input_size)
 
 
 def _callable(spec: str, module_name: str, name: str) -> Source:
@@ -203,6 +294,19 @@ def _library(name: str) -> Any:
             f"{name} cannot be imported ({type(error).__name__}: {error}); "
             f"install the release that goes with torch {torch.__version__}"
         ) from error
+
+
+def _optional(name: str) -> Any:
+    """A library that is no dependency. Raises MissingLibraryError if it is not there, ReproError if it is broken."""
+    try:
+        with _quiet():
+            return importlib.import_module(name)
+    except ModuleNotFoundError as error:
+        if error.name != name:
+            raise ReproError(f"{name} cannot be imported ({first_line(error)})") from error
+        raise MissingLibraryError(name) from None
+    except Exception as error:
+        raise ReproError(f"{name} cannot be imported ({first_line(error)})") from error
 
 
 def _require_known(spec: str, name: str, known: Iterable[str]) -> None:

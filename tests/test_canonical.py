@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import itertools
+import math
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
@@ -388,6 +389,47 @@ EQUAL = [
         {"w": (5, 4)},
     ),
     Pair(
+        "linear_takes_columns_in_memory_order",
+        "channels flattened last",
+        lambda m, x: F.linear(x.permute(0, 2, 3, 1).flatten(1), m.w, m.b),
+        lambda m, x: F.linear(x.flatten(1), m.w.unflatten(1, (6, 6, 4)).permute(0, 3, 1, 2).flatten(1), m.b),
+        IMAGES,
+        {"w": (5, 144), "b": (5,)},
+    ),
+    Pair(
+        "linear_takes_columns_in_memory_order",
+        "by column and by row",
+        lambda m, x: F.linear(x.transpose(2, 3).flatten(1), m.w),
+        lambda m, x: F.linear(x.flatten(1), m.v.unflatten(1, (4, 6, 6)).transpose(2, 3).flatten(1)),
+        IMAGES,
+        {"w": (5, 144)},
+        {"v": (5, 144)},
+    ),
+    Pair(
+        "adding_along_channels_to_convolution_is_its_bias",
+        "after",
+        lambda m, x: F.conv2d(x, m.w, padding=1) + m.b[:, None, None],
+        lambda m, x: F.conv2d(x, m.w, m.b, padding=1),
+        IMAGES,
+        {"w": (5, 4, 3, 3), "b": (5,)},
+    ),
+    Pair(
+        "adding_along_channels_to_convolution_is_its_bias",
+        "channels last",
+        lambda m, x: m.b + F.conv2d(x, m.w, stride=2).permute(0, 2, 3, 1),
+        lambda m, x: F.conv2d(x, m.w, m.b, stride=2).permute(0, 2, 3, 1),
+        IMAGES,
+        {"w": (5, 4, 3, 3), "b": (5,)},
+    ),
+    Pair(
+        "adding_along_channels_to_convolution_is_its_bias",
+        "transposed",
+        lambda m, x: F.conv_transpose2d(x, m.w) + m.b.view(1, -1, 1, 1),
+        lambda m, x: F.conv_transpose2d(x, m.w, m.b),
+        IMAGES,
+        {"w": (4, 5, 3, 3), "b": (5,)},
+    ),
+    Pair(
         "convolution_has_full_attributes",
         "stride for each dimension",
         lambda m, x: torch.convolution(x, m.w, None, [2], [1], [1], False, [0], 1),
@@ -484,6 +526,20 @@ EQUAL = [
         "the whole map",
         lambda _, x: F.avg_pool2d(x, 6, 1).flatten(1),
         lambda _, x: x.mean((2, 3)),
+        IMAGES,
+    ),
+    Pair(
+        "padding_is_never_the_largest",
+        "a window past the edge",
+        lambda _, x: F.max_pool2d(F.pad(x, (0, 1, 0, 1), value=-math.inf), 3, 2),
+        lambda _, x: F.max_pool2d(x, 3, 2, ceil_mode=True),
+        IMAGES,
+    ),
+    Pair(
+        "padding_is_never_the_largest",
+        "on both sides, and no window at its end",
+        lambda _, x: F.max_pool2d(F.pad(x, (1, 1, 1, 0), value=-math.inf), 3, 3),
+        lambda _, x: F.max_pool2d(x, 3, 3, 1),
         IMAGES,
     ),
     Pair("average_of_the_whole_map_is_a_mean", "one pixel", lambda _, x: F.avg_pool2d(x, 1), lambda _, x: x, IMAGES),
@@ -831,6 +887,51 @@ NEAR = [
         IMAGES,
         {"w": (5, 4)},
     ),
+    Pair(
+        "linear_takes_columns_in_memory_order",
+        "the input's only",
+        lambda m, x: F.linear(x.permute(0, 2, 3, 1).flatten(1), m.w),
+        lambda m, x: F.linear(x.flatten(1), m.w) + F.linear(x.flatten(1), m.w).relu(),
+        IMAGES,
+        {"w": (5, 144)},
+    ),
+    Pair(
+        "linear_takes_columns_in_memory_order",
+        "two layers that share the weight",
+        lambda m, x: (F.linear(x.flatten(1), m.w), F.linear(x.transpose(1, 2).flatten(1), m.w)),
+        lambda m, x: (F.linear(x.flatten(1), m.w), F.linear(x.flatten(1), m.w)),
+        (3, 3, 3),
+        {"w": (5, 9)},
+    ),
+    Pair(
+        "linear_takes_columns_in_memory_order",
+        "images mixed",
+        lambda m, x: F.linear(x.permute(1, 0, 2).flatten(1), m.w),
+        lambda m, x: F.linear(x.flatten(1), m.w),
+        (3, 3, 3),
+        {"w": (5, 9)},
+    ),
+    *(
+        Pair(
+            "adding_along_channels_to_convolution_is_its_bias",
+            name,
+            one,
+            lambda m, x: F.conv2d(x, m.w, m.b, padding=1),
+            IMAGES,
+            {"w": (6, 4, 3, 3), "b": (6,)},
+        )
+        for name, one in {
+            "along the width": lambda m, x: F.conv2d(x, m.w, padding=1) + m.b,
+            "along the height": lambda m, x: F.conv2d(x, m.w, padding=1) + m.b[:, None],
+            "twice the vector": lambda m, x: torch.add(F.conv2d(x, m.w, padding=1), m.b[:, None, None], alpha=2),
+            "subtracted": lambda m, x: F.conv2d(x, m.w, padding=1) - m.b[:, None, None],
+            "a bias already": lambda m, x: F.conv2d(x, m.w, m.b, padding=1) + m.b[:, None, None],
+            "after the activation": lambda m, x: F.conv2d(x, m.w, padding=1).relu() + m.b[:, None, None],
+            "rows put in place of channels": lambda m, x: (
+                F.conv2d(x, m.w, padding=1).transpose(1, 2) + m.b[:, None, None]
+            ).transpose(1, 2),
+        }.items()
+    ),
     *(
         Pair(
             "convolution_has_full_attributes",
@@ -1070,6 +1171,27 @@ NEAR = [
         IMAGES,
     ),
     Pair(
+        "padding_is_never_the_largest",
+        "windows moved by a pixel",
+        lambda _, x: F.max_pool2d(F.pad(x, (1, 0, 1, 0), value=-math.inf), 3, 2),
+        lambda _, x: F.max_pool2d(F.pad(x, (0, 1, 0, 1), value=-math.inf), 3, 2),
+        IMAGES,
+    ),
+    Pair(
+        "padding_is_never_the_largest",
+        "height for width",
+        lambda _, x: F.max_pool2d(F.pad(x, (1, 0, 0, 0), value=-math.inf), 3, 1),
+        lambda _, x: F.max_pool2d(F.pad(x, (0, 1, 0, 0), value=-math.inf), 3, 1),
+        IMAGES,
+    ),
+    Pair(
+        "padding_is_never_the_largest",
+        "zeros, which may be the largest",
+        lambda _, x: F.max_pool2d(F.pad(x - 9, (0, 1, 0, 1)), 3, 2),
+        lambda _, x: F.max_pool2d(x - 9, 3, 2, ceil_mode=True),
+        IMAGES,
+    ),
+    Pair(
         "pooling_has_full_attributes", "max", lambda _, x: F.max_pool2d(x, 2), lambda _, x: F.avg_pool2d(x, 2), IMAGES
     ),
     Pair(
@@ -1287,6 +1409,16 @@ def linear_and_vector(m: Any, x: torch.Tensor, dim: int, scale: int, first: bool
     return torch.add(*((vector, mapped) if first else (mapped, vector)), alpha=scale)
 
 
+def convolution_and_vector(m: Any, x: torch.Tensor, order: Shape, dim: int, scale: int, first: bool) -> torch.Tensor:
+    mapped = F.conv1d(x, m.w, padding=1).permute(order)
+    vector = m.b.view([3 if d == dim else 1 for d in range(3)])
+    return torch.add(*((vector, mapped) if first else (mapped, vector)), alpha=scale)
+
+
+def linear_of_columns(m: Any, x: torch.Tensor, order: Shape, columns: Shape) -> torch.Tensor:
+    return F.linear(x.permute(order).flatten(1), m.w.unflatten(1, (3, 3)).permute(columns).flatten(1))
+
+
 def normed_of_moved(m: Any, x: torch.Tensor, before: Shape, dims: int) -> Any:
     return F.layer_norm(x.permute(before), (3,) * dims, m.w if dims == 1 else None)
 
@@ -1324,6 +1456,12 @@ FAMILIES = {
         settings((1, 2, 3, 4), (None, 1, 2), (0, 1), (1, 2), (False, True)),
         SIZES,
     ),
+    "max pooling of what is padded": Family(
+        lambda _, x, value, pad, *given: F.max_pool2d(F.pad(x, pad, value=value), *given),
+        settings((-math.inf, -9.0), ((0, 1, 0, 1), (0, 1, 1, 1), (1, 0, 1, 0), (1, 1, 1, 1)), (2, 3), (1, 2, 4), (0, 1))
+        + [(0.0, (0, 0, 0, 0), *given) for given in settings((2, 3), (1, 2, 4), (0, 1), (1,), (False, True))],
+        SIZES,
+    ),
     "adaptive pooling": Family(
         lambda _, x, name, *size: getattr(F, name)(x, size),
         settings(("adaptive_avg_pool2d", "adaptive_max_pool2d", "avg_pool2d"), (1, 2, 3, 4, 5), (1, 2, 3, 4, 6)),
@@ -1357,6 +1495,13 @@ FAMILIES = {
         CUBE,
         {"w": (3, 3), "b": (3,)},
     ),
+    "channels and vectors": Family(
+        convolution_and_vector,
+        settings(ORDERS, (0, 1, 2), (1, 2), (False, True)),
+        CUBE,
+        {"w": (3, 3, 3), "b": (3,)},
+    ),
+    "columns": Family(linear_of_columns, settings(ORDERS, [(0, 1, 2), (0, 2, 1)]), CUBE, {"w": (3, 9)}),
     "normalisation": Family(normed_of_moved, settings(ORDERS, (1, 2, 3)), CUBE, {"w": (3,)}),
     "products": Family(
         lambda m, x, alpha, beta, turned: torch.addmm(m.b, x.t() if turned else x, m.w, alpha=alpha, beta=beta),
@@ -1447,6 +1592,11 @@ def pads_evenly(b: Builder, n: Node) -> Edge | None:
     return b.emit(n, "convolution", (b[n.inputs[0]].inputs[0], *n.inputs[1:]), n.shape, **attributes)
 
 
+def begins_at_the_edge(b: Builder, n: Node) -> Edge | None:
+    kept = tuple((name, (0, 0) if name == "padding" else value) for name, value in n.attributes)
+    return b.add(replace(n, attributes=kept)) if kept != n.attributes else None
+
+
 def forgets(*names: str) -> Rewrite:
     def rule(b: Builder, n: Node) -> Edge | None:
         kept = tuple((name, value) for name, value in n.attributes if name not in names)
@@ -1473,6 +1623,7 @@ def sorts_the_operands(b: Builder, n: Node) -> Edge | None:
         pytest.param("avg_pool2d", forgets("count_include_pad"), "average pooling", id="padding that always counts"),
         pytest.param("avg_pool2d", forgets("divisor_override"), "average pooling", id="another divisor"),
         pytest.param("max_pool2d", forgets("kernel_size", "dilation"), "max pooling", id="any kernel of that reach"),
+        pytest.param("max_pool2d", begins_at_the_edge, "max pooling of what is padded", id="padding on any side"),
         pytest.param("add", drops_the_number, "arithmetic", id="a number that is dropped"),
         pytest.param("div", forgets("rounding_mode"), "quotients", id="no rounding"),
         pytest.param("addmm", forgets("beta"), "products", id="no factor"),

@@ -10,7 +10,7 @@ import shlex
 import subprocess
 import sys
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -321,17 +321,44 @@ def test_verify_of_a_network_without_references_is_clean_and_says_what_was_not_d
     assert len(ran.longest) <= COLUMNS, ran.longest
 
 
-def test_verify_of_a_network_of_the_catalog_passes_and_fits_the_terminal(run: Run) -> None:
+def test_verify_of_a_network_of_the_catalog_passes_and_fits_the_terminal(
+    run: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(sys.modules, "pytorchcv", None)
     ran = run("verify", "resnet18", "--timing")
     assert (ran.code, ran.err) == (0, "")
     cells = r"proved +122 +\de[-+]\d\d +\d\.\d\d +\d\.\d\d +\d\.\d\d pass"
     assert re.search(rf"^resnet18\n  torchvision:resnet18 +{cells}\n  timm:resnet18 +{cells}$", ran.out, re.MULTILINE)
-    assert "1 network, 2 pairs; checks: 20 pass, 0 fail, 0 skip, 0 error" in ran.out
+    assert "1 network, 2 pairs; checks: 20 pass, 0 fail, 1 skip, 0 error" in ran.out
+    assert NOT_INSTALLED in ran.out
     whole, beyond, memory = ran.out.splitlines()[-3:]
     assert re.fullmatch(r"whole run [\d.]+ s, [\d.]+ times the [\d.]+ s of bare model executions in it", whole)
     assert re.fullmatch(r"backward and train checks [\d.]+ times the [\d.]+ s of forward", beyond)
     assert re.fullmatch(r"peak memory [\d.]+ GB", memory)
     assert len(ran.longest) <= COLUMNS, ran.longest
+
+
+NOT_INSTALLED = """
+1 reference not compared: pytorchcv is not installed; in a clone:
+  python -m pip install ".[pytorchcv]"
+"""
+
+
+def test_a_reference_that_is_not_installed_has_a_row_only_where_there_is_no_other(
+    run: Run, small_catalog: Callable[..., None], nets: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(sys.modules, "pytorchcv", None)
+    small_catalog("pytorchcv:resnet18")
+    ran = run("verify")
+    assert (ran.code, ran.err) == (0, "")
+    assert re.search(r"^Net\n  pytorchcv:resnet18 +- +- +- +- +- +- pass$", ran.out, re.MULTILINE)
+    assert "1 network, 0 pairs; " in ran.out
+    assert NOT_INSTALLED in ran.out
+    small_catalog(f"{nets}:Net", "pytorchcv:resnet18")
+    ran = run("verify")
+    assert "\n  pytorchcv:resnet18" not in ran.out
+    assert "1 network, 1 pair; " in ran.out
+    assert NOT_INSTALLED in ran.out
 
 
 def test_verify_without_names_verifies_all(run: Run, small_catalog: Callable[..., None], nets: str) -> None:
@@ -407,6 +434,21 @@ def test_every_row_fits_the_terminal_and_stands_below_the_header() -> None:
             assert cells[start:].startswith(f"{cell} "), row
         cells = rows(reference)[0].split("\n")[-1]
         assert [cells[end - 2 : end + 1].count(" ") for end in ends] == [1] * 5 + [0], cells
+
+
+def test_a_row_tells_a_proof_of_eval_mode_from_one_of_both_and_why() -> None:
+    evidence = {"keys": {}, "ratio": 1e-3}
+    names = REPORT["properties"]["results"]["items"]["properties"]["check"]["enum"]  # type: ignore[index]
+    results = [
+        Result(name, "a network", "a:reference", Outcome.PASS, "", evidence)
+        if not name.startswith("train")
+        else Result(name, "a network", "a:reference", Outcome.SKIP, "not claimed: it has no head")
+        for name in names
+    ]
+    assert re.search(r"a:reference +eval +0 +1e-13 0.00 0.00 +- pass$", rendering.row(results))
+    assert list(rendering.details(results)) == ["  train mode is not claimed: it has no head"]
+    failed = [replace(r, outcome=Outcome.FAIL) if r.check == "train.structure" else r for r in results]
+    assert re.search(r"a:reference +FAIL +0 +- ", rendering.row(failed))
 
 
 def test_a_row_that_does_not_fit_would_be_noticed() -> None:

@@ -30,7 +30,8 @@ FLOORS = {
             "movement graph canonical mapping fill budget layers measures evaluate initialisation checkpoint"
         ).split()
     ],
-    "references": ["repro.references"],
+    "interchange": ["repro.onnx_graph", "repro.onnx_module"],
+    "references": ["repro.references", "repro.amendments", "repro.keras_network"],
     "parity": ["repro.parity", "repro.parity.*"],
     "audit": ["repro.audit", "repro.audit.*"],
     "checkers": [
@@ -60,7 +61,8 @@ BELOW = {
     "networks": ["catalog", "networks"],
     "papers": ["words", "papers"],
     "mechanism": ["verdicts", "words", "mechanism"],
-    "references": ["verdicts", "words", "catalog"],
+    "interchange": ["words", "interchange"],
+    "references": ["verdicts", "words", "catalog", "interchange", "references"],
     "parity": ["verdicts", "words", "mechanism", "references", "catalog", "parity"],
     "audit": ["verdicts", "words", "mechanism", "references", "catalog", "papers", "audit"],
     "checkers": ["version", "verdicts", "words", "mechanism", "references", "catalog", "papers", "parity", "checkers"],

@@ -13,7 +13,10 @@ import pytest
 import torch
 from torch import nn
 
-from repro.errors import ReproError
+from repro.canonical import canonical
+from repro.errors import MissingLibraryError, ReproError
+from repro.graph import trace
+from repro.mapping import match
 from repro.models import UnknownVariantError
 from repro.references import resolve
 
@@ -169,9 +172,9 @@ def test_a_bare_name_of_the_catalog_is_answered_with_its_form() -> None:
 
 @pytest.mark.parametrize("spec", ["", "resnet_18", ":", "torchvision:", ":resnet18", "timm"])
 def test_what_is_no_form_is_refused_with_the_forms(spec: str) -> None:
-    assert error(spec) == (
-        f"{spec!r} names no network; expected torchvision:NAME, timm:NAME, repro:NAME or package.module:callable"
-    )
+    libraries = ("torchvision", "timm", "pytorchcv", "keras", "onnx", "repro")
+    forms = ", ".join(f"{library}:NAME" for library in libraries)
+    assert error(spec) == f"{spec!r} names no network; expected {forms} or package.module:callable"
 
 
 @pytest.mark.parametrize(
@@ -306,3 +309,163 @@ def test_a_file_is_answered_with_the_module_that_it_is() -> None:
     assert error("nets/mine.py:net").endswith("expected a module, as in an import: nets.mine:net")
     with pytest.raises(UnknownVariantError):
         resolve("repro:resnet50+v1")
+
+
+# --- optional libraries ------------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def pytorchcv() -> None:
+    """Skips the test if pytorchcv is not installed."""
+    try:
+        resolve("pytorchcv:resnet18")
+    except MissingLibraryError as missing:
+        pytest.skip(str(missing))
+
+
+@pytest.mark.parametrize("library", ["pytorchcv", "keras", "onnx"])
+def test_a_library_that_is_not_installed_is_named_with_how_to_get_it(
+    library: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(sys.modules, library, None)
+    with pytest.raises(MissingLibraryError) as caught:
+        resolve(f"{library}:resnet18")
+    assert caught.value.library == library
+    assert str(caught.value) == f'{library} is not installed; in a clone: python -m pip install ".[{library}]"'
+
+
+@pytest.mark.parametrize(
+    ("text", "told"),
+    [
+        ("import no_such_module", "ModuleNotFoundError: No module named 'no_such_module'"),
+        ("raise RuntimeError('too old\\nfor this')", "RuntimeError: too old"),
+    ],
+)
+def test_a_library_that_is_installed_and_broken_is_an_error(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, text: str, told: str
+) -> None:
+    (tmp_path / "pytorchcv.py").write_text(text, encoding="utf-8")
+    monkeypatch.syspath_prepend(tmp_path)
+    for name in [name for name in sys.modules if name.partition(".")[0] == "pytorchcv"]:
+        monkeypatch.delitem(sys.modules, name)
+    with pytest.raises(ReproError) as caught:
+        resolve("pytorchcv:resnet18")
+    assert str(caught.value) == f"pytorchcv cannot be imported ({told})"
+    assert not isinstance(caught.value, MissingLibraryError)
+
+
+@pytest.mark.usefixtures("pytorchcv")
+@pytest.mark.parametrize(
+    ("spec", "size", "classes"),
+    [
+        ("pytorchcv:resnet18", (3, 224, 224), 1000),
+        ("pytorchcv:inceptionv3", (3, 299, 299), 1000),
+        ("pytorchcv:resnet20_cifar10", (3, 32, 32), 10),
+        ("pytorchcv:resnet20_cifar100", (3, 32, 32), 100),
+        ("pytorchcv:get_wrn_cifar+blocks=16+width_factor=1", (3, 32, 32), 10),
+        ("pytorchcv:get_wrn_cifar+blocks=16+width_factor=1+num_classes=7", (3, 32, 32), 7),
+    ],
+)
+def test_pytorchcvs_networks_know_the_size_they_were_made_for(spec: str, size: tuple[int, ...], classes: int) -> None:
+    source = resolve(spec)
+    assert (source.input_size, source.note) == (size, "")
+    assert source.module(with_values=False)(torch.empty(2, *size, device="meta")).shape == (2, classes)
+
+
+@pytest.mark.usefixtures("pytorchcv")
+@pytest.mark.parametrize(
+    ("spec", "told"),
+    [
+        ("pytorchcv:resnet5", "pytorchcv has no network called 'resnet5'; closest: "),
+        ("pytorchcv:get_resnets", "pytorchcv has no network called 'get_resnets'; closest: get_resnet"),
+        ("pytorchcv:resnet18+v2", "the amendment 'v2' cannot be read; expected KEY=VALUE"),
+        ("pytorchcv:resnet18+depth=3", "unexpected keyword argument 'depth'"),
+        ("pytorchcv:resnet18+pretrained=True", "multiple values for keyword argument 'pretrained'"),
+        ("pytorchcv:get_wrn_cifar+blocks=16", "missing 1 required positional argument: 'width_factor'"),
+        ("pytorchcv:vgg11+v1", "a VGG has no PreResBottleneck, which the amendment is for"),
+    ],
+)
+def test_what_pytorchcv_does_not_have_is_refused_with_the_reason(spec: str, told: str) -> None:
+    assert told in error(spec)
+
+
+@pytest.mark.usefixtures("pytorchcv")
+@pytest.mark.parametrize(
+    ("name", "words", "notes"),
+    [
+        ("preresnet164bn_cifar10", "v1", "each bottleneck's stride moved to its first 1x1"),
+        ("resnet20_cifar10", "option_a", "option A in place of its projections"),
+        (
+            "preresnet110_cifar10",
+            "option_a+activated",
+            "option A in place of its projections and its first unit's maps activated once, ahead of the split",
+        ),
+        ("preresnet152", "activated", "its first unit's maps activated once, ahead of the split"),
+    ],
+)
+def test_an_amended_network_of_pytorchcv_says_so_and_is_another(name: str, words: str, notes: str) -> None:
+    plain, amended = resolve(f"pytorchcv:{name}"), resolve(f"pytorchcv:{name}+{words}")
+    assert amended.note == f"pytorchcv's network with {notes}"
+    assert amended.input_size == plain.input_size
+    images = torch.empty(2, *(plain.input_size or ()), device="meta")
+    graphs = [canonical(trace(source.module(with_values=False), images)) for source in (plain, amended)]
+    assert match(*graphs) is None
+    assert {len(graph.outputs) for graph in graphs} == {1}
+
+
+# --- files of onnx -----------------------------------------------------------------------------------------------
+
+
+def test_a_file_of_onnx_is_a_network_with_its_names() -> None:
+    source = resolve("onnx:bvlc_alexnet")
+    assert source.input_size == (3, 224, 224)
+    assert source.note == "a file for 1 image of 3x224x224, here for any batch"
+    network = source.module(with_values=False)
+    shapes = {name: tuple(parameter.shape) for name, parameter in network.named_parameters()}
+    assert list(shapes)[:2] == ["conv1_w_0", "conv1_b_0"]
+    assert shapes["conv2_w_0"] == (256, 48, 5, 5)
+    assert {parameter.device.type for name, parameter in network.named_parameters() if "w" in name} == {"meta"}
+    assert network(torch.empty(2, 3, 224, 224, device="meta")).shape == (2, 1000)
+
+
+@pytest.mark.parametrize("name", ["densenet121", "shufflenet", "squeezenet", "vgg19"])
+def test_files_that_are_no_reference_can_be_had_too(name: str) -> None:
+    source = resolve(f"onnx:{name}")
+    result = source.module(with_values=False)(torch.empty(2, 3, 224, 224, device="meta"))
+    assert result.flatten(1).shape == (2, 1000)
+
+
+def test_a_file_of_onnx_has_the_values_that_are_in_it() -> None:
+    state = resolve("onnx:shufflenet").module().state_dict()
+    assert state["gpu_0_pred_w_0"].unique().tolist() == [pytest.approx(0.02)]  # left out of the file
+    assert len(state["gpu_0_conv3_0_bn_rm_0"].unique()) == 24
+
+
+def test_amendments_of_a_file_are_told_in_their_order() -> None:
+    source = resolve("onnx:bvlc_alexnet+logits+LRN.bias=2+LRN.alpha=0.0005")
+    assert source.note.split("; ")[1:] == [
+        "without the Softmax at the end",
+        "LRN with bias 2 in place of 1.0",
+        "LRN with alpha 0.0005 in place of 0.0001",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("spec", "message"),
+    [
+        (
+            "onnx:bvlc_alexnet+v1",
+            "the amendment 'v1' is unknown; there are +logits, +one_affine, +OPERATION.ATTRIBUTE=",
+        ),
+        ("onnx:bvlc_alexnet+logits+logits", "this graph ends without one"),
+        ("onnx:bvlc_alexnet+one_affine", "and there are none"),
+        ("onnx:bvlc_alexnet+LRN.bias", "the amendment 'bias' cannot be read; expected KEY=VALUE"),
+        ("onnx:bvlc_alexnet+LRN.kernel=2", "the graph has no LRN that says what its kernel is"),
+        ("onnx:alexnet", "onnx has no network called 'alexnet'; closest: bvlc_alexnet"),
+    ],
+)
+def test_what_a_file_cannot_be_is_refused(spec: str, message: str) -> None:
+    told = error(spec)
+    assert told.startswith(f"{spec!r}: ")
+    assert message in told
+    assert told.count(spec) == 1

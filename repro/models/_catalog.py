@@ -39,7 +39,8 @@ class Variant:
     input_size  (channels, height, width) the network was made for, in pixels
     other_size  another admissible input size, used to verify away from the documented one
     aliases     other names that mean exactly this network
-    references  the implementations it is checked against, as `torchvision:NAME` or `timm:NAME`
+    references  the implementations it is checked against, by specifications of repro/references.py
+    sizes       reference -> the two input sizes to compare at, of one that does not take both of those above
     differs     reference -> an input size at which it is another network, and why; equality is claimed elsewhere
     untrained   reference -> why it is another network in train mode, where no equality is claimed
     """
@@ -53,8 +54,13 @@ class Variant:
     other_size: tuple[int, int, int]
     aliases: tuple[str, ...] = ()
     references: tuple[str, ...] = ()
+    sizes: Mapping[str, tuple[tuple[int, int, int], tuple[int, int, int]]] = field(default_factory=dict)
     differs: Mapping[str, tuple[tuple[int, int, int], str]] = field(default_factory=dict)
     untrained: Mapping[str, str] = field(default_factory=dict)
+
+    def compared_at(self, reference: str) -> tuple[tuple[int, int, int], tuple[int, int, int]]:
+        """The two input sizes at which it is compared with that reference."""
+        return self.sizes.get(reference, (self.input_size, self.other_size))
 
 
 def variant(
@@ -65,6 +71,7 @@ def variant(
     other_size: tuple[int, int, int],
     aliases: tuple[str, ...] = (),
     references: tuple[str, ...] = (),
+    sizes: Mapping[str, tuple[tuple[int, int, int], tuple[int, int, int]]] | None = None,
     differs: Mapping[str, tuple[tuple[int, int, int], str]] | None = None,
     untrained: Mapping[str, str] | None = None,
 ) -> Callable[[Builder], Builder]:

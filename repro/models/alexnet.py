@@ -31,6 +31,8 @@ class AlexNet(nn.Module):
     (batch, num_classes).
     """
 
+    name, smallest, largest = "alexnet", 227, 258
+
     def __init__(self, num_classes: int, in_channels: int) -> None:
         super().__init__()
         self.in_channels = in_channels
@@ -50,7 +52,7 @@ class AlexNet(nn.Module):
         gaussian_unit_biases(self)
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
-        require_images(x, "alexnet", self.in_channels, smallest=227, largest=258)
+        require_images(x, self.name, self.in_channels, self.smallest, self.largest)
         x = self.pool(self.norm1(self.relu(self.conv1(x))))
         x = self.pool(self.norm2(self.relu(self.conv2(x))))
         x = self.relu(self.conv3(x))
@@ -153,6 +155,8 @@ def one_gpu_file(network: nn.Module) -> None:
     init="gaussian_unit_biases",
     input_size=(3, 227, 227),
     other_size=(3, 229, 258),
+    references=("onnx:bvlc_alexnet+logits+LRN.bias=2+LRN.alpha=0.0005",),
+    sizes={"onnx:bvlc_alexnet+logits+LRN.bias=2+LRN.alpha=0.0005": ((3, 227, 227), (3, 229, 242))},
 )
 def alexnet(num_classes: int = 1000, in_channels: int = 3) -> AlexNet:
     """AlexNet of 2012: two groups, local response normalisation, overlapping pooling."""
@@ -164,7 +168,10 @@ def alexnet(num_classes: int = 1000, in_channels: int = 3) -> AlexNet:
     init="one_gpu_file",
     input_size=(3, 224, 224),
     other_size=(3, 160, 193),
-    references=("torchvision:alexnet",),
+    references=("torchvision:alexnet", "pytorchcv:alexnetb"),
+    sizes={"pytorchcv:alexnetb": ((3, 224, 224), (3, 223, 226))},
+    differs={"pytorchcv:alexnetb": ((3, 197, 226), "pytorchcv rounds the size of a pooled map up")},
+    untrained={"pytorchcv:alexnetb": "pytorchcv has its dropout after fc1 and fc2, not before them"},
 )
 def alexnet_owt(num_classes: int = 1000, in_channels: int = 3) -> AlexNetOneTower:
     """The AlexNet of torchvision: one tower, no response normalisation."""

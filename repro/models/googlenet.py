@@ -74,7 +74,7 @@ class GoogLeNet(nn.Module):
     """The network of Table 1, its normalisations where Figure 3 has them, and its two auxiliary heads.
 
     The paper prints no constants for the response normalisation: they are those of the paper that defines it (AlexNet,
-    section 3.3, k = 2). BVLC's Caffe file of this network has k = 1 and a fifth of that alpha.
+    section 3.3, k = 2). BVLC's Caffe file of this network, bvlc.py here, has k = 1 and a fifth of that alpha.
 
     Input (batch, in_channels, height, width), 224x224 in the paper. In train mode the heads admit 223 to 270 pixels and
     the output is a GoogLeNetOutputs; in eval mode the last pooling averages a map of any size, so that 31 pixels and
@@ -156,6 +156,15 @@ def caffe_xavier(network: GoogLeNet) -> None:
     init="caffe_xavier",
     input_size=(3, 224, 224),
     other_size=(3, 227, 262),
+    references=("onnx:inception_v1+logits+LRN.bias=2+LRN.alpha=0.0005",),
+    sizes={"onnx:inception_v1+logits+LRN.bias=2+LRN.alpha=0.0005": ((3, 222, 222), (3, 221, 222))},
+    differs={
+        "onnx:inception_v1+logits+LRN.bias=2+LRN.alpha=0.0005": (
+            (3, 224, 224),
+            "the file's poolings round down, so that 112 pixels become 55",
+        )
+    },
+    untrained={"onnx:inception_v1+logits+LRN.bias=2+LRN.alpha=0.0005": "the file has no auxiliary heads"},
 )
 def googlenet(num_classes: int = 1000, in_channels: int = 3) -> GoogLeNet:
     """GoogLeNet of 2014: 5x5 convolutions, local response normalisation, two auxiliary heads."""

@@ -218,7 +218,8 @@ def variance_scaling(network: InceptionResNetV2) -> None:
     init="variance_scaling",
     input_size=(3, 299, 299),
     other_size=(3, 107, 139),
-    references=("timm:inception_resnet_v2+drop_rate=0.2",),
+    references=("timm:inception_resnet_v2+drop_rate=0.2", "pytorchcv:inceptionresnetv2+dropout_rate=0.2"),
+    sizes={"pytorchcv:inceptionresnetv2+dropout_rate=0.2": ((3, 299, 299), (3, 299, 313))},
 )
 def inception_resnet_v2(num_classes: int = 1000, in_channels: int = 3) -> InceptionResNetV2:
     """Inception-ResNet-v2 as released: scaled residual Inception blocks, 10, 20 and 10 of them."""

@@ -229,8 +229,12 @@ def truncated_normal(network: InceptionV3) -> None:
     init="truncated_normal",
     input_size=(3, 299, 299),
     other_size=(3, 107, 139),
-    references=("torchvision:inception_v3", "timm:inception_v3+drop_rate=0.5"),
-    untrained={"timm:inception_v3+drop_rate=0.5": "timm builds it without the auxiliary head"},
+    references=("torchvision:inception_v3", "timm:inception_v3+drop_rate=0.5", "pytorchcv:inceptionv3"),
+    sizes={"pytorchcv:inceptionv3": ((3, 299, 299), (3, 299, 313))},
+    untrained={
+        "timm:inception_v3+drop_rate=0.5": "timm builds it without the auxiliary head",
+        "pytorchcv:inceptionv3": "pytorchcv has no auxiliary head and no dropout",
+    },
 )
 def inception_v3(num_classes: int = 1000, in_channels: int = 3) -> InceptionV3:
     """Inception-v3 as released: factorised 7x7, an auxiliary head with batch normalisation."""

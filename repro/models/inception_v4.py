@@ -197,7 +197,8 @@ def variance_scaling(network: InceptionV4) -> None:
     init="variance_scaling",
     input_size=(3, 299, 299),
     other_size=(3, 107, 139),
-    references=("timm:inception_v4+drop_rate=0.2",),
+    references=("timm:inception_v4+drop_rate=0.2", "pytorchcv:inceptionv4+dropout_rate=0.2"),
+    sizes={"pytorchcv:inceptionv4+dropout_rate=0.2": ((3, 299, 299), (3, 299, 313))},
 )
 def inception_v4(num_classes: int = 1000, in_channels: int = 3) -> InceptionV4:
     """Inception-v4: pure Inception modules, without residual connections."""

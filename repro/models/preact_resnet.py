@@ -214,6 +214,8 @@ class PreActResNet(nn.Module):
     init="resnet.he_fan_in_bare_shortcuts",
     input_size=(3, 32, 32),
     other_size=(3, 29, 43),
+    references=("pytorchcv:preresnet110_cifar10+option_a+activated",),
+    sizes={"pytorchcv:preresnet110_cifar10+option_a+activated": ((3, 32, 32), (3, 29, 31))},
 )
 def preact_resnet110(num_classes: int = 10, in_channels: int = 3) -> PreActResNet:
     """Pre-activation ResNet-110 for CIFAR: 54 units of two 3x3 convolutions."""
@@ -225,6 +227,8 @@ def preact_resnet110(num_classes: int = 10, in_channels: int = 3) -> PreActResNe
     init="resnet.he_fan_in_bare_shortcuts",
     input_size=(3, 32, 32),
     other_size=(3, 29, 43),
+    references=("pytorchcv:preresnet164bn_cifar10+v1",),
+    sizes={"pytorchcv:preresnet164bn_cifar10+v1": ((3, 32, 32), (3, 29, 31))},
 )
 def preact_resnet164(num_classes: int = 10, in_channels: int = 3) -> PreActResNet:
     """Pre-activation ResNet-164 for CIFAR: 54 bottlenecks, 18 on each map size."""
@@ -236,6 +240,8 @@ def preact_resnet164(num_classes: int = 10, in_channels: int = 3) -> PreActResNe
     init="resnet.he_fan_in_bare_shortcuts",
     input_size=(3, 32, 32),
     other_size=(3, 29, 43),
+    references=("pytorchcv:preresnet1001_cifar10+v1",),
+    sizes={"pytorchcv:preresnet1001_cifar10+v1": ((3, 32, 32), (3, 29, 31))},
 )
 def preact_resnet1001(num_classes: int = 10, in_channels: int = 3) -> PreActResNet:
     """Pre-activation ResNet-1001 for CIFAR: 333 bottlenecks, 111 on each map size."""
@@ -247,6 +253,8 @@ def preact_resnet1001(num_classes: int = 10, in_channels: int = 3) -> PreActResN
     init="resnet.he_fan_in_bare_shortcuts",
     input_size=(3, 224, 224),
     other_size=(3, 71, 97),
+    references=("pytorchcv:preresnet152+activated",),
+    sizes={"pytorchcv:preresnet152+activated": ((3, 224, 224), (3, 193, 209))},
 )
 def preact_resnet152(num_classes: int = 1000, in_channels: int = 3) -> PreActResNet:
     """Pre-activation ResNet-152 for ImageNet."""
@@ -258,6 +266,8 @@ def preact_resnet152(num_classes: int = 1000, in_channels: int = 3) -> PreActRes
     init="resnet.he_fan_in_bare_shortcuts",
     input_size=(3, 224, 224),
     other_size=(3, 71, 97),
+    references=("pytorchcv:preresnet200+activated",),
+    sizes={"pytorchcv:preresnet200+activated": ((3, 224, 224), (3, 193, 209))},
 )
 def preact_resnet200(num_classes: int = 1000, in_channels: int = 3) -> PreActResNet:
     """Pre-activation ResNet-200 for ImageNet: ResNet-152 with 16 more bottlenecks on 28x28 maps."""

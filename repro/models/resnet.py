@@ -245,7 +245,8 @@ def he_fan_in_bare_shortcuts(network: nn.Module) -> None:
     input_size=(3, 224, 224),
     other_size=(3, 71, 97),
     aliases=("resnet18_v1_5",),
-    references=("torchvision:resnet18", "timm:resnet18"),
+    references=("torchvision:resnet18", "timm:resnet18", "pytorchcv:resnet18"),
+    sizes={"pytorchcv:resnet18": ((3, 224, 224), (3, 193, 209))},
 )
 def resnet18(num_classes: int = 1000, in_channels: int = 3) -> ResNet:
     """ResNet-18; two-convolution blocks, so the paper's and v1.5 at once."""
@@ -258,7 +259,8 @@ def resnet18(num_classes: int = 1000, in_channels: int = 3) -> ResNet:
     input_size=(3, 224, 224),
     other_size=(3, 71, 97),
     aliases=("resnet34_v1_5",),
-    references=("torchvision:resnet34", "timm:resnet34"),
+    references=("torchvision:resnet34", "timm:resnet34", "pytorchcv:resnet34"),
+    sizes={"pytorchcv:resnet34": ((3, 224, 224), (3, 193, 209))},
 )
 def resnet34(num_classes: int = 1000, in_channels: int = 3) -> ResNet:
     """ResNet-34; two-convolution blocks, so the paper's and v1.5 at once."""
@@ -270,7 +272,8 @@ def resnet34(num_classes: int = 1000, in_channels: int = 3) -> ResNet:
     init="he_fan_in",
     input_size=(3, 224, 224),
     other_size=(3, 71, 97),
-    references=("torchvision:resnet50+v1",),
+    references=("torchvision:resnet50+v1", "pytorchcv:resnet50"),
+    sizes={"pytorchcv:resnet50": ((3, 224, 224), (3, 193, 209))},
 )
 def resnet50(num_classes: int = 1000, in_channels: int = 3) -> ResNet:
     """ResNet-50 as printed: the stride in the first 1x1 of a bottleneck."""
@@ -282,7 +285,8 @@ def resnet50(num_classes: int = 1000, in_channels: int = 3) -> ResNet:
     init="he_fan_in",
     input_size=(3, 224, 224),
     other_size=(3, 71, 97),
-    references=("torchvision:resnet101+v1",),
+    references=("torchvision:resnet101+v1", "pytorchcv:resnet101"),
+    sizes={"pytorchcv:resnet101": ((3, 224, 224), (3, 193, 209))},
 )
 def resnet101(num_classes: int = 1000, in_channels: int = 3) -> ResNet:
     """ResNet-101 as printed: the stride in the first 1x1 of a bottleneck."""
@@ -294,7 +298,8 @@ def resnet101(num_classes: int = 1000, in_channels: int = 3) -> ResNet:
     init="he_fan_in",
     input_size=(3, 224, 224),
     other_size=(3, 71, 97),
-    references=("torchvision:resnet152+v1",),
+    references=("torchvision:resnet152+v1", "pytorchcv:resnet152"),
+    sizes={"pytorchcv:resnet152": ((3, 224, 224), (3, 193, 209))},
 )
 def resnet152(num_classes: int = 1000, in_channels: int = 3) -> ResNet:
     """ResNet-152 as printed: the stride in the first 1x1 of a bottleneck."""
@@ -306,7 +311,21 @@ def resnet152(num_classes: int = 1000, in_channels: int = 3) -> ResNet:
     init="he_fan_in",
     input_size=(3, 224, 224),
     other_size=(3, 71, 97),
-    references=("torchvision:resnet50", "timm:resnet50"),
+    references=(
+        "torchvision:resnet50",
+        "timm:resnet50",
+        "pytorchcv:resnet50b",
+        "onnx:resnet50+logits+BatchNormalization.epsilon=1e-05",
+    ),
+    sizes={
+        "pytorchcv:resnet50b": ((3, 224, 224), (3, 193, 209)),
+        "onnx:resnet50+logits+BatchNormalization.epsilon=1e-05": ((3, 224, 224), (3, 193, 209)),
+    },
+    untrained={
+        "onnx:resnet50+logits+BatchNormalization.epsilon=1e-05": (
+            "the file's normalisations are those of testing in any mode"
+        )
+    },
 )
 def resnet50_v1_5(num_classes: int = 1000, in_channels: int = 3) -> ResNet:
     """ResNet-50 v1.5: the stride in the 3x3 of a bottleneck."""
@@ -318,7 +337,8 @@ def resnet50_v1_5(num_classes: int = 1000, in_channels: int = 3) -> ResNet:
     init="he_fan_in",
     input_size=(3, 224, 224),
     other_size=(3, 71, 97),
-    references=("torchvision:resnet101", "timm:resnet101"),
+    references=("torchvision:resnet101", "timm:resnet101", "pytorchcv:resnet101b"),
+    sizes={"pytorchcv:resnet101b": ((3, 224, 224), (3, 193, 209))},
 )
 def resnet101_v1_5(num_classes: int = 1000, in_channels: int = 3) -> ResNet:
     """ResNet-101 v1.5: the stride in the 3x3 of a bottleneck."""
@@ -330,7 +350,8 @@ def resnet101_v1_5(num_classes: int = 1000, in_channels: int = 3) -> ResNet:
     init="he_fan_in",
     input_size=(3, 224, 224),
     other_size=(3, 71, 97),
-    references=("torchvision:resnet152", "timm:resnet152"),
+    references=("torchvision:resnet152", "timm:resnet152", "pytorchcv:resnet152b"),
+    sizes={"pytorchcv:resnet152b": ((3, 224, 224), (3, 193, 209))},
 )
 def resnet152_v1_5(num_classes: int = 1000, in_channels: int = 3) -> ResNet:
     """ResNet-152 v1.5: the stride in the 3x3 of a bottleneck."""

@@ -67,6 +67,8 @@ class ResNetCifar(nn.Module):
     init="resnet.he_fan_in_bare_shortcuts",
     input_size=(3, 32, 32),
     other_size=(3, 29, 43),
+    references=("pytorchcv:resnet20_cifar10+option_a",),
+    sizes={"pytorchcv:resnet20_cifar10+option_a": ((3, 32, 32), (3, 29, 31))},
 )
 def resnet20_cifar(num_classes: int = 10, in_channels: int = 3) -> ResNetCifar:
     """ResNet-20 for CIFAR: n = 3."""
@@ -78,6 +80,8 @@ def resnet20_cifar(num_classes: int = 10, in_channels: int = 3) -> ResNetCifar:
     init="resnet.he_fan_in_bare_shortcuts",
     input_size=(3, 32, 32),
     other_size=(3, 29, 43),
+    references=("pytorchcv:get_resnet_cifar+blocks=32+bottleneck=False+option_a",),
+    sizes={"pytorchcv:get_resnet_cifar+blocks=32+bottleneck=False+option_a": ((3, 32, 32), (3, 29, 31))},
 )
 def resnet32_cifar(num_classes: int = 10, in_channels: int = 3) -> ResNetCifar:
     """ResNet-32 for CIFAR: n = 5."""
@@ -89,6 +93,8 @@ def resnet32_cifar(num_classes: int = 10, in_channels: int = 3) -> ResNetCifar:
     init="resnet.he_fan_in_bare_shortcuts",
     input_size=(3, 32, 32),
     other_size=(3, 29, 43),
+    references=("pytorchcv:get_resnet_cifar+blocks=44+bottleneck=False+option_a",),
+    sizes={"pytorchcv:get_resnet_cifar+blocks=44+bottleneck=False+option_a": ((3, 32, 32), (3, 29, 31))},
 )
 def resnet44_cifar(num_classes: int = 10, in_channels: int = 3) -> ResNetCifar:
     """ResNet-44 for CIFAR: n = 7."""
@@ -100,6 +106,8 @@ def resnet44_cifar(num_classes: int = 10, in_channels: int = 3) -> ResNetCifar:
     init="resnet.he_fan_in_bare_shortcuts",
     input_size=(3, 32, 32),
     other_size=(3, 29, 43),
+    references=("pytorchcv:resnet56_cifar10+option_a",),
+    sizes={"pytorchcv:resnet56_cifar10+option_a": ((3, 32, 32), (3, 29, 31))},
 )
 def resnet56_cifar(num_classes: int = 10, in_channels: int = 3) -> ResNetCifar:
     """ResNet-56 for CIFAR: n = 9."""
@@ -111,6 +119,8 @@ def resnet56_cifar(num_classes: int = 10, in_channels: int = 3) -> ResNetCifar:
     init="resnet.he_fan_in_bare_shortcuts",
     input_size=(3, 32, 32),
     other_size=(3, 29, 43),
+    references=("pytorchcv:resnet110_cifar10+option_a",),
+    sizes={"pytorchcv:resnet110_cifar10+option_a": ((3, 32, 32), (3, 29, 31))},
 )
 def resnet110_cifar(num_classes: int = 10, in_channels: int = 3) -> ResNetCifar:
     """ResNet-110 for CIFAR: n = 18."""
@@ -122,6 +132,8 @@ def resnet110_cifar(num_classes: int = 10, in_channels: int = 3) -> ResNetCifar:
     init="resnet.he_fan_in_bare_shortcuts",
     input_size=(3, 32, 32),
     other_size=(3, 29, 43),
+    references=("pytorchcv:resnet1202_cifar10+option_a",),
+    sizes={"pytorchcv:resnet1202_cifar10+option_a": ((3, 32, 32), (3, 29, 31))},
 )
 def resnet1202_cifar(num_classes: int = 10, in_channels: int = 3) -> ResNetCifar:
     """ResNet-1202 for CIFAR: n = 200."""

@@ -50,6 +50,8 @@ class PlainBlock(nn.Module):
     init="resnet.he_fan_in_bare_shortcuts",
     input_size=(3, 224, 224),
     other_size=(3, 71, 97),
+    references=("pytorchcv:resnet18+option_a",),
+    sizes={"pytorchcv:resnet18+option_a": ((3, 224, 224), (3, 193, 209))},
 )
 def resnet18_a(num_classes: int = 1000, in_channels: int = 3) -> ResNet:
     """ResNet-18 with option A: shortcuts that add no parameters."""
@@ -61,6 +63,8 @@ def resnet18_a(num_classes: int = 1000, in_channels: int = 3) -> ResNet:
     init="resnet.he_fan_in_bare_shortcuts",
     input_size=(3, 224, 224),
     other_size=(3, 71, 97),
+    references=("pytorchcv:resnet34+option_a",),
+    sizes={"pytorchcv:resnet34+option_a": ((3, 224, 224), (3, 193, 209))},
 )
 def resnet34_a(num_classes: int = 1000, in_channels: int = 3) -> ResNet:
     """ResNet-34 with option A: shortcuts that add no parameters."""

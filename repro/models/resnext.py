@@ -70,7 +70,8 @@ class Bottleneck2x64d(BottleneckV1_5):
     init="resnet.he_fan_in",
     input_size=(3, 224, 224),
     other_size=(3, 71, 97),
-    references=("torchvision:resnext50_32x4d", "timm:resnext50_32x4d"),
+    references=("torchvision:resnext50_32x4d", "timm:resnext50_32x4d", "pytorchcv:resnext50_32x4d"),
+    sizes={"pytorchcv:resnext50_32x4d": ((3, 224, 224), (3, 193, 209))},
 )
 def resnext50_32x4d(num_classes: int = 1000, in_channels: int = 3) -> ResNet:
     """ResNeXt-50, cardinality 32, bottleneck width 4."""
@@ -82,7 +83,12 @@ def resnext50_32x4d(num_classes: int = 1000, in_channels: int = 3) -> ResNet:
     init="resnet.he_fan_in",
     input_size=(3, 224, 224),
     other_size=(3, 71, 97),
-    references=("torchvision:resnext101_32x8d", "timm:resnext101_32x8d"),
+    references=(
+        "torchvision:resnext101_32x8d",
+        "timm:resnext101_32x8d",
+        "pytorchcv:get_resnext+blocks=101+cardinality=32+bottleneck_width=8",
+    ),
+    sizes={"pytorchcv:get_resnext+blocks=101+cardinality=32+bottleneck_width=8": ((3, 224, 224), (3, 193, 209))},
 )
 def resnext101_32x8d(num_classes: int = 1000, in_channels: int = 3) -> ResNet:
     """ResNeXt-101, cardinality 32, bottleneck width 8."""
@@ -94,7 +100,8 @@ def resnext101_32x8d(num_classes: int = 1000, in_channels: int = 3) -> ResNet:
     init="resnet.he_fan_in",
     input_size=(3, 224, 224),
     other_size=(3, 71, 97),
-    references=("torchvision:resnext101_64x4d", "timm:resnext101_64x4d"),
+    references=("torchvision:resnext101_64x4d", "timm:resnext101_64x4d", "pytorchcv:resnext101_64x4d"),
+    sizes={"pytorchcv:resnext101_64x4d": ((3, 224, 224), (3, 193, 209))},
 )
 def resnext101_64x4d(num_classes: int = 1000, in_channels: int = 3) -> ResNet:
     """ResNeXt-101, cardinality 64, bottleneck width 4."""
@@ -106,6 +113,8 @@ def resnext101_64x4d(num_classes: int = 1000, in_channels: int = 3) -> ResNet:
     init="resnet.he_fan_in",
     input_size=(3, 224, 224),
     other_size=(3, 71, 97),
+    references=("pytorchcv:get_resnext+blocks=50+cardinality=2+bottleneck_width=40",),
+    sizes={"pytorchcv:get_resnext+blocks=50+cardinality=2+bottleneck_width=40": ((3, 224, 224), (3, 193, 209))},
 )
 def resnext50_2x40d(num_classes: int = 1000, in_channels: int = 3) -> ResNet:
     """ResNeXt-50, cardinality 2, bottleneck width 40."""
@@ -117,6 +126,8 @@ def resnext50_2x40d(num_classes: int = 1000, in_channels: int = 3) -> ResNet:
     init="resnet.he_fan_in",
     input_size=(3, 224, 224),
     other_size=(3, 71, 97),
+    references=("pytorchcv:get_resnext+blocks=50+cardinality=4+bottleneck_width=24",),
+    sizes={"pytorchcv:get_resnext+blocks=50+cardinality=4+bottleneck_width=24": ((3, 224, 224), (3, 193, 209))},
 )
 def resnext50_4x24d(num_classes: int = 1000, in_channels: int = 3) -> ResNet:
     """ResNeXt-50, cardinality 4, bottleneck width 24."""
@@ -128,6 +139,8 @@ def resnext50_4x24d(num_classes: int = 1000, in_channels: int = 3) -> ResNet:
     init="resnet.he_fan_in",
     input_size=(3, 224, 224),
     other_size=(3, 71, 97),
+    references=("pytorchcv:get_resnext+blocks=50+cardinality=8+bottleneck_width=14",),
+    sizes={"pytorchcv:get_resnext+blocks=50+cardinality=8+bottleneck_width=14": ((3, 224, 224), (3, 193, 209))},
 )
 def resnext50_8x14d(num_classes: int = 1000, in_channels: int = 3) -> ResNet:
     """ResNeXt-50, cardinality 8, bottleneck width 14."""
@@ -139,6 +152,8 @@ def resnext50_8x14d(num_classes: int = 1000, in_channels: int = 3) -> ResNet:
     init="resnet.he_fan_in",
     input_size=(3, 224, 224),
     other_size=(3, 71, 97),
+    references=("pytorchcv:get_resnext+blocks=101+cardinality=2+bottleneck_width=40",),
+    sizes={"pytorchcv:get_resnext+blocks=101+cardinality=2+bottleneck_width=40": ((3, 224, 224), (3, 193, 209))},
 )
 def resnext101_2x40d(num_classes: int = 1000, in_channels: int = 3) -> ResNet:
     """ResNeXt-101, cardinality 2, bottleneck width 40."""
@@ -150,6 +165,8 @@ def resnext101_2x40d(num_classes: int = 1000, in_channels: int = 3) -> ResNet:
     init="resnet.he_fan_in",
     input_size=(3, 224, 224),
     other_size=(3, 71, 97),
+    references=("pytorchcv:get_resnext+blocks=101+cardinality=4+bottleneck_width=24",),
+    sizes={"pytorchcv:get_resnext+blocks=101+cardinality=4+bottleneck_width=24": ((3, 224, 224), (3, 193, 209))},
 )
 def resnext101_4x24d(num_classes: int = 1000, in_channels: int = 3) -> ResNet:
     """ResNeXt-101, cardinality 4, bottleneck width 24."""
@@ -161,6 +178,8 @@ def resnext101_4x24d(num_classes: int = 1000, in_channels: int = 3) -> ResNet:
     init="resnet.he_fan_in",
     input_size=(3, 224, 224),
     other_size=(3, 71, 97),
+    references=("pytorchcv:get_resnext+blocks=101+cardinality=8+bottleneck_width=14",),
+    sizes={"pytorchcv:get_resnext+blocks=101+cardinality=8+bottleneck_width=14": ((3, 224, 224), (3, 193, 209))},
 )
 def resnext101_8x14d(num_classes: int = 1000, in_channels: int = 3) -> ResNet:
     """ResNeXt-101, cardinality 8, bottleneck width 14."""
@@ -172,7 +191,8 @@ def resnext101_8x14d(num_classes: int = 1000, in_channels: int = 3) -> ResNet:
     init="resnet.he_fan_in",
     input_size=(3, 224, 224),
     other_size=(3, 71, 97),
-    references=("timm:resnext101_32x4d",),
+    references=("timm:resnext101_32x4d", "pytorchcv:resnext101_32x4d"),
+    sizes={"pytorchcv:resnext101_32x4d": ((3, 224, 224), (3, 193, 209))},
 )
 def resnext101_32x4d(num_classes: int = 1000, in_channels: int = 3) -> ResNet:
     """ResNeXt-101, cardinality 32, bottleneck width 4."""
@@ -184,6 +204,8 @@ def resnext101_32x4d(num_classes: int = 1000, in_channels: int = 3) -> ResNet:
     init="resnet.he_fan_in",
     input_size=(3, 224, 224),
     other_size=(3, 71, 97),
+    references=("pytorchcv:get_resnext+blocks=101+cardinality=2+bottleneck_width=64",),
+    sizes={"pytorchcv:get_resnext+blocks=101+cardinality=2+bottleneck_width=64": ((3, 224, 224), (3, 193, 209))},
 )
 def resnext101_2x64d(num_classes: int = 1000, in_channels: int = 3) -> ResNet:
     """ResNeXt-101, cardinality 2, bottleneck width 64."""
@@ -195,6 +217,8 @@ def resnext101_2x64d(num_classes: int = 1000, in_channels: int = 3) -> ResNet:
     init="resnet.he_fan_in",
     input_size=(3, 224, 224),
     other_size=(3, 71, 97),
+    references=("pytorchcv:get_resnext+blocks=101+cardinality=1+bottleneck_width=100",),
+    sizes={"pytorchcv:get_resnext+blocks=101+cardinality=1+bottleneck_width=100": ((3, 224, 224), (3, 193, 209))},
 )
 def resnet101_1x100d(num_classes: int = 1000, in_channels: int = 3) -> ResNet:
     """ResNet-101 with bottlenecks 100 wide in place of 64."""

@@ -74,6 +74,8 @@ class ResNeXt29(nn.Module):
     init="resnet.he_fan_in",
     input_size=(3, 32, 32),
     other_size=(3, 29, 43),
+    references=("pytorchcv:get_resnext_cifar+blocks=29+cardinality=8+bottleneck_width=64",),
+    sizes={"pytorchcv:get_resnext_cifar+blocks=29+cardinality=8+bottleneck_width=64": ((3, 32, 32), (3, 29, 31))},
 )
 def resnext29_8x64d(num_classes: int = 10, in_channels: int = 3) -> ResNeXt29:
     """ResNeXt-29, cardinality 8, bottleneck width 64."""
@@ -85,6 +87,8 @@ def resnext29_8x64d(num_classes: int = 10, in_channels: int = 3) -> ResNeXt29:
     init="resnet.he_fan_in",
     input_size=(3, 32, 32),
     other_size=(3, 29, 43),
+    references=("pytorchcv:resnext29_16x64d_cifar10",),
+    sizes={"pytorchcv:resnext29_16x64d_cifar10": ((3, 32, 32), (3, 29, 31))},
 )
 def resnext29_16x64d(num_classes: int = 10, in_channels: int = 3) -> ResNeXt29:
     """ResNeXt-29, cardinality 16, bottleneck width 64."""

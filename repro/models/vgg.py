@@ -167,7 +167,8 @@ def gaussian_and_norm(network: Network) -> Network:
     input_size=(3, 224, 224),
     other_size=(3, 64, 90),
     aliases=("vgg_a",),
-    references=("torchvision:vgg11", "timm:vgg11+drop_rate=0.5"),
+    references=("torchvision:vgg11", "timm:vgg11+drop_rate=0.5", "pytorchcv:vgg11"),
+    sizes={"pytorchcv:vgg11": ((3, 224, 224), (3, 230, 250))},
     differs={
         "timm:vgg11+drop_rate=0.5": (
             (3, 256, 288),
@@ -198,7 +199,8 @@ def vgg11_lrn(num_classes: int = 1000, in_channels: int = 3) -> VGG:
     input_size=(3, 224, 224),
     other_size=(3, 64, 90),
     aliases=("vgg_b",),
-    references=("torchvision:vgg13", "timm:vgg13+drop_rate=0.5"),
+    references=("torchvision:vgg13", "timm:vgg13+drop_rate=0.5", "pytorchcv:vgg13"),
+    sizes={"pytorchcv:vgg13": ((3, 224, 224), (3, 230, 250))},
     differs={
         "timm:vgg13+drop_rate=0.5": (
             (3, 256, 288),
@@ -229,13 +231,15 @@ def vgg16_c(num_classes: int = 1000, in_channels: int = 3) -> VGG:
     input_size=(3, 224, 224),
     other_size=(3, 64, 90),
     aliases=("vgg_d",),
-    references=("torchvision:vgg16", "timm:vgg16+drop_rate=0.5"),
+    references=("torchvision:vgg16", "timm:vgg16+drop_rate=0.5", "pytorchcv:vgg16", "keras:VGG16"),
+    sizes={"pytorchcv:vgg16": ((3, 224, 224), (3, 230, 250)), "keras:VGG16": ((3, 224, 224), (3, 224, 224))},
     differs={
         "timm:vgg16+drop_rate=0.5": (
             (3, 256, 288),
             "timm slides the fully connected layers over a larger map, then averages",
         )
     },
+    untrained={"keras:VGG16": "Keras has no dropout in it"},
 )
 def vgg16(num_classes: int = 1000, in_channels: int = 3) -> VGG:
     """VGG-16, configuration D."""
@@ -248,13 +252,19 @@ def vgg16(num_classes: int = 1000, in_channels: int = 3) -> VGG:
     input_size=(3, 224, 224),
     other_size=(3, 64, 90),
     aliases=("vgg_e",),
-    references=("torchvision:vgg19", "timm:vgg19+drop_rate=0.5"),
+    references=("torchvision:vgg19", "timm:vgg19+drop_rate=0.5", "pytorchcv:vgg19", "onnx:vgg19+logits", "keras:VGG19"),
+    sizes={
+        "pytorchcv:vgg19": ((3, 224, 224), (3, 230, 250)),
+        "onnx:vgg19+logits": ((3, 224, 224), (3, 230, 250)),
+        "keras:VGG19": ((3, 224, 224), (3, 224, 224)),
+    },
     differs={
         "timm:vgg19+drop_rate=0.5": (
             (3, 256, 288),
             "timm slides the fully connected layers over a larger map, then averages",
         )
     },
+    untrained={"keras:VGG19": "Keras has no dropout in it"},
 )
 def vgg19(num_classes: int = 1000, in_channels: int = 3) -> VGG:
     """VGG-19, configuration E."""
@@ -266,7 +276,8 @@ def vgg19(num_classes: int = 1000, in_channels: int = 3) -> VGG:
     init="gaussian_and_norm",
     input_size=(3, 224, 224),
     other_size=(3, 64, 90),
-    references=("torchvision:vgg11_bn", "timm:vgg11_bn+drop_rate=0.5"),
+    references=("torchvision:vgg11_bn", "timm:vgg11_bn+drop_rate=0.5", "pytorchcv:bn_vgg11b"),
+    sizes={"pytorchcv:bn_vgg11b": ((3, 224, 224), (3, 230, 250))},
     differs={
         "timm:vgg11_bn+drop_rate=0.5": (
             (3, 256, 288),
@@ -284,7 +295,8 @@ def vgg11_bn(num_classes: int = 1000, in_channels: int = 3) -> VGG:
     init="gaussian_and_norm",
     input_size=(3, 224, 224),
     other_size=(3, 64, 90),
-    references=("torchvision:vgg13_bn", "timm:vgg13_bn+drop_rate=0.5"),
+    references=("torchvision:vgg13_bn", "timm:vgg13_bn+drop_rate=0.5", "pytorchcv:bn_vgg13b"),
+    sizes={"pytorchcv:bn_vgg13b": ((3, 224, 224), (3, 230, 250))},
     differs={
         "timm:vgg13_bn+drop_rate=0.5": (
             (3, 256, 288),
@@ -302,7 +314,8 @@ def vgg13_bn(num_classes: int = 1000, in_channels: int = 3) -> VGG:
     init="gaussian_and_norm",
     input_size=(3, 224, 224),
     other_size=(3, 64, 90),
-    references=("torchvision:vgg16_bn", "timm:vgg16_bn+drop_rate=0.5"),
+    references=("torchvision:vgg16_bn", "timm:vgg16_bn+drop_rate=0.5", "pytorchcv:bn_vgg16b"),
+    sizes={"pytorchcv:bn_vgg16b": ((3, 224, 224), (3, 230, 250))},
     differs={
         "timm:vgg16_bn+drop_rate=0.5": (
             (3, 256, 288),
@@ -320,7 +333,8 @@ def vgg16_bn(num_classes: int = 1000, in_channels: int = 3) -> VGG:
     init="gaussian_and_norm",
     input_size=(3, 224, 224),
     other_size=(3, 64, 90),
-    references=("torchvision:vgg19_bn", "timm:vgg19_bn+drop_rate=0.5"),
+    references=("torchvision:vgg19_bn", "timm:vgg19_bn+drop_rate=0.5", "pytorchcv:bn_vgg19b"),
+    sizes={"pytorchcv:bn_vgg19b": ((3, 224, 224), (3, 230, 250))},
     differs={
         "timm:vgg19_bn+drop_rate=0.5": (
             (3, 256, 288),

@@ -135,6 +135,8 @@ def as_resnet(network: nn.Module) -> None:
     init="as_resnet",
     input_size=(3, 32, 32),
     other_size=(3, 29, 43),
+    references=("pytorchcv:get_wrn_cifar+blocks=40+width_factor=1",),
+    sizes={"pytorchcv:get_wrn_cifar+blocks=40+width_factor=1": ((3, 32, 32), (3, 29, 31))},
 )
 def wrn_40_1(num_classes: int = 10, in_channels: int = 3) -> WideResNet:
     """WRN-40-1: 6 blocks in each group, 16, 32 and 64 wide."""
@@ -147,6 +149,8 @@ def wrn_40_1(num_classes: int = 10, in_channels: int = 3) -> WideResNet:
     input_size=(3, 32, 32),
     other_size=(3, 29, 43),
     aliases=("wrn_40_2_l2",),
+    references=("pytorchcv:get_wrn_cifar+blocks=40+width_factor=2",),
+    sizes={"pytorchcv:get_wrn_cifar+blocks=40+width_factor=2": ((3, 32, 32), (3, 29, 31))},
 )
 def wrn_40_2(num_classes: int = 10, in_channels: int = 3) -> WideResNet:
     """WRN-40-2: 6 blocks in each group, 2 times as wide as a ResNet's."""
@@ -158,6 +162,8 @@ def wrn_40_2(num_classes: int = 10, in_channels: int = 3) -> WideResNet:
     init="as_resnet",
     input_size=(3, 32, 32),
     other_size=(3, 29, 43),
+    references=("pytorchcv:get_wrn_cifar+blocks=40+width_factor=4",),
+    sizes={"pytorchcv:get_wrn_cifar+blocks=40+width_factor=4": ((3, 32, 32), (3, 29, 31))},
 )
 def wrn_40_4(num_classes: int = 10, in_channels: int = 3) -> WideResNet:
     """WRN-40-4: 6 blocks in each group, 4 times as wide as a ResNet's."""
@@ -169,6 +175,8 @@ def wrn_40_4(num_classes: int = 10, in_channels: int = 3) -> WideResNet:
     init="as_resnet",
     input_size=(3, 32, 32),
     other_size=(3, 29, 43),
+    references=("pytorchcv:wrn40_8_cifar10",),
+    sizes={"pytorchcv:wrn40_8_cifar10": ((3, 32, 32), (3, 29, 31))},
 )
 def wrn_40_8(num_classes: int = 10, in_channels: int = 3) -> WideResNet:
     """WRN-40-8: 6 blocks in each group, 8 times as wide as a ResNet's."""
@@ -180,6 +188,8 @@ def wrn_40_8(num_classes: int = 10, in_channels: int = 3) -> WideResNet:
     init="as_resnet",
     input_size=(3, 32, 32),
     other_size=(3, 29, 43),
+    references=("pytorchcv:get_wrn_cifar+blocks=40+width_factor=10",),
+    sizes={"pytorchcv:get_wrn_cifar+blocks=40+width_factor=10": ((3, 32, 32), (3, 29, 31))},
 )
 def wrn_40_10(num_classes: int = 10, in_channels: int = 3) -> WideResNet:
     """WRN-40-10: 6 blocks in each group, 10 times as wide as a ResNet's."""
@@ -192,6 +202,8 @@ def wrn_40_10(num_classes: int = 10, in_channels: int = 3) -> WideResNet:
     input_size=(3, 32, 32),
     other_size=(3, 29, 43),
     aliases=("wrn_28_2_b33",),
+    references=("pytorchcv:get_wrn_cifar+blocks=28+width_factor=2",),
+    sizes={"pytorchcv:get_wrn_cifar+blocks=28+width_factor=2": ((3, 32, 32), (3, 29, 31))},
 )
 def wrn_28_2(num_classes: int = 10, in_channels: int = 3) -> WideResNet:
     """WRN-28-2: 4 blocks in each group, 2 times as wide as a ResNet's."""
@@ -203,6 +215,8 @@ def wrn_28_2(num_classes: int = 10, in_channels: int = 3) -> WideResNet:
     init="as_resnet",
     input_size=(3, 32, 32),
     other_size=(3, 29, 43),
+    references=("pytorchcv:wrn28_10_cifar10",),
+    sizes={"pytorchcv:wrn28_10_cifar10": ((3, 32, 32), (3, 29, 31))},
 )
 def wrn_28_10(num_classes: int = 10, in_channels: int = 3) -> WideResNet:
     """WRN-28-10: 4 blocks in each group, 10 times as wide as a ResNet's."""
@@ -214,6 +228,8 @@ def wrn_28_10(num_classes: int = 10, in_channels: int = 3) -> WideResNet:
     init="as_resnet",
     input_size=(3, 32, 32),
     other_size=(3, 29, 43),
+    references=("pytorchcv:get_wrn_cifar+blocks=28+width_factor=12",),
+    sizes={"pytorchcv:get_wrn_cifar+blocks=28+width_factor=12": ((3, 32, 32), (3, 29, 31))},
 )
 def wrn_28_12(num_classes: int = 10, in_channels: int = 3) -> WideResNet:
     """WRN-28-12: 4 blocks in each group, 12 times as wide as a ResNet's."""
@@ -225,6 +241,8 @@ def wrn_28_12(num_classes: int = 10, in_channels: int = 3) -> WideResNet:
     init="as_resnet",
     input_size=(3, 32, 32),
     other_size=(3, 29, 43),
+    references=("pytorchcv:get_wrn_cifar+blocks=22+width_factor=8",),
+    sizes={"pytorchcv:get_wrn_cifar+blocks=22+width_factor=8": ((3, 32, 32), (3, 29, 31))},
 )
 def wrn_22_8(num_classes: int = 10, in_channels: int = 3) -> WideResNet:
     """WRN-22-8: 3 blocks in each group, 8 times as wide as a ResNet's."""
@@ -236,6 +254,8 @@ def wrn_22_8(num_classes: int = 10, in_channels: int = 3) -> WideResNet:
     init="as_resnet",
     input_size=(3, 32, 32),
     other_size=(3, 29, 43),
+    references=("pytorchcv:get_wrn_cifar+blocks=22+width_factor=10",),
+    sizes={"pytorchcv:get_wrn_cifar+blocks=22+width_factor=10": ((3, 32, 32), (3, 29, 31))},
 )
 def wrn_22_10(num_classes: int = 10, in_channels: int = 3) -> WideResNet:
     """WRN-22-10: 3 blocks in each group, 10 times as wide as a ResNet's."""
@@ -247,6 +267,8 @@ def wrn_22_10(num_classes: int = 10, in_channels: int = 3) -> WideResNet:
     init="as_resnet",
     input_size=(3, 32, 32),
     other_size=(3, 29, 43),
+    references=("pytorchcv:get_wrn_cifar+blocks=16+width_factor=8",),
+    sizes={"pytorchcv:get_wrn_cifar+blocks=16+width_factor=8": ((3, 32, 32), (3, 29, 31))},
 )
 def wrn_16_8(num_classes: int = 10, in_channels: int = 3) -> WideResNet:
     """WRN-16-8: 2 blocks in each group, 8 times as wide as a ResNet's."""
@@ -258,6 +280,8 @@ def wrn_16_8(num_classes: int = 10, in_channels: int = 3) -> WideResNet:
     init="as_resnet",
     input_size=(3, 32, 32),
     other_size=(3, 29, 43),
+    references=("pytorchcv:wrn16_10_cifar10",),
+    sizes={"pytorchcv:wrn16_10_cifar10": ((3, 32, 32), (3, 29, 31))},
 )
 def wrn_16_10(num_classes: int = 10, in_channels: int = 3) -> WideResNet:
     """WRN-16-10: 2 blocks in each group, 10 times as wide as a ResNet's."""
@@ -269,6 +293,9 @@ def wrn_16_10(num_classes: int = 10, in_channels: int = 3) -> WideResNet:
     init="as_resnet",
     input_size=(3, 32, 32),
     other_size=(3, 29, 43),
+    references=("pytorchcv:wrn28_10_cifar10",),
+    sizes={"pytorchcv:wrn28_10_cifar10": ((3, 32, 32), (3, 29, 31))},
+    untrained={"pytorchcv:wrn28_10_cifar10": "pytorchcv has no dropout in it"},
 )
 def wrn_28_10_dropout(num_classes: int = 10, in_channels: int = 3) -> WideResNet:
     """WRN-28-10 with dropout of 0.3 in its blocks."""
@@ -280,6 +307,9 @@ def wrn_28_10_dropout(num_classes: int = 10, in_channels: int = 3) -> WideResNet
     init="as_resnet",
     input_size=(3, 32, 32),
     other_size=(3, 29, 43),
+    references=("pytorchcv:get_wrn_cifar+blocks=40+width_factor=10",),
+    sizes={"pytorchcv:get_wrn_cifar+blocks=40+width_factor=10": ((3, 32, 32), (3, 29, 31))},
+    untrained={"pytorchcv:get_wrn_cifar+blocks=40+width_factor=10": "pytorchcv has no dropout in it"},
 )
 def wrn_40_10_dropout(num_classes: int = 10, in_channels: int = 3) -> WideResNet:
     """WRN-40-10 with dropout of 0.3 in its blocks."""
@@ -291,6 +321,9 @@ def wrn_40_10_dropout(num_classes: int = 10, in_channels: int = 3) -> WideResNet
     init="as_resnet",
     input_size=(3, 32, 32),
     other_size=(3, 29, 43),
+    references=("pytorchcv:get_wrn_cifar+blocks=16+width_factor=8",),
+    sizes={"pytorchcv:get_wrn_cifar+blocks=16+width_factor=8": ((3, 32, 32), (3, 29, 31))},
+    untrained={"pytorchcv:get_wrn_cifar+blocks=16+width_factor=8": "pytorchcv has no dropout in it"},
 )
 def wrn_16_8_dropout(num_classes: int = 10, in_channels: int = 3) -> WideResNet:
     """WRN-16-8 with dropout of 0.4 in its blocks."""

@@ -77,7 +77,7 @@ def _missing(pair: Pair, name: str, outcomes: dict[str, Outcome]) -> str:
         try:
             training = pair.training
         except TraceError as error:
-            return f"train mode cannot be traced: {error}"
+            return f"not claimed: {pair.untrained}" if pair.untrained else f"train mode cannot be traced: {error}"
         if name != "train.structure" and training is None:
             return "not made: the structures of train mode differ"
         drawn = {name_of(func).removesuffix("_") for func, *_ in pair.graphs(True)[0].calls.values() if is_random(func)}

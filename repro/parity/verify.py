@@ -7,7 +7,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from repro import checkpoint
-from repro.errors import ReproError
+from repro.errors import MissingLibraryError, ReproError
 from repro.graph import TraceError
 from repro.mapping import match
 from repro.models import Variant, initialisation_of
@@ -20,36 +20,53 @@ from repro.references import Size, Source, resolve
 from repro.result import Outcome, Result
 
 NO_REFERENCE = (
-    "no reference: torchvision and timm do not have this network, so no other implementation was compared; "
-    "conformance holds it against its paper"
+    "no reference: torchvision, timm, pytorchcv and onnx do not have this network, so no other implementation was "
+    "compared; conformance holds it against its paper"
 )
 
 
 def verify(variant: Variant, stopwatch: Stopwatch, seed: int = 0) -> Iterator[Result]:
-    """Every check of one variant against each of its references; of its initial values alone if it has none."""
+    """Every check of one variant against each of its references that can be had; of its initial values if none can.
+
+    A reference whose library is not installed is skipped; the evidence names the library.
+    """
     if not variant.references:
         yield Result("structure", variant.name, "none", Outcome.SKIP, NO_REFERENCE)
-        yield initialisation.check(Drawn.of(resolve(f"repro:{variant.name}")), initialisation_of(variant))
-        return
-    sizes = (variant.input_size, variant.other_size)
-    # One image at the documented size and three at the other: batch 1 and 3, both sizes, at a third of the cost of all.
-    # Two are the fewest with which statistics of a batch are more than those of its images.
-    plan = Plan(sizes, ((variant.input_size, 1), (variant.other_size, 3)), (variant.other_size, 2), seed)
     subject: Network | None = None
-    ours: Runs | None = None
+    ours: dict[Plan, Runs] = {}  # of the last reference, for the next one that is compared on the same
+    alone = True
     for spec in variant.references:
+        plan = _plan(variant.compared_at(spec), seed)
         done = 0
         try:
+            source = resolve(spec)
+            alone = False
             if subject is None:
                 subject = Network.of(resolve(f"repro:{variant.name}"), variant.input_size, stopwatch)
-            reference = Network.of(resolve(spec), variant.input_size, stopwatch)
-            pair = Pair(subject, reference, plan, variant.differs.get(spec), variant.untrained.get(spec, ""), ours)
+            reference = Network.of(source, plan.sizes[0], stopwatch)
+            ours = {plan: ours[plan]} if plan in ours else {}  # of no use from here on, and gigabytes
+            limit, untrained = variant.differs.get(spec), variant.untrained.get(spec, "")
+            pair = Pair(subject, reference, plan, limit, untrained, ours.get(plan))
             for result in check(pair):
                 yield result
                 done += 1
-            ours = pair.ours if pair.equal else None
+            ours = {plan: pair.ours} if pair.equal else {}
+        except MissingLibraryError as error:
+            missing = {"missing": error.library}
+            yield Result("structure", variant.name, spec, Outcome.SKIP, f"not compared: {error}", missing)
         except ReproError as error:
+            alone = False
             yield Result(names(plan)[done], variant.name, spec, Outcome.ERROR, str(error))
+    if alone:
+        beside = variant.references[-1] if variant.references else "none"
+        drawn = Drawn.of(resolve(f"repro:{variant.name}"))
+        yield replace(initialisation.check(drawn, initialisation_of(variant)), reference=beside)
+
+
+def _plan(sizes: tuple[Size, Size], seed: int) -> Plan:
+    # One image at the first size and three at the other: batch 1 and 3, both sizes, at a third of the cost of all. Two
+    # are the fewest with which statistics of a batch are more than those of its images. The two sizes may be one.
+    return Plan(tuple(dict.fromkeys(sizes)), ((sizes[0], 1), (sizes[1], 3)), (sizes[1], 2), seed)
 
 
 def compare(

@@ -22,7 +22,7 @@ HEADER = _ROW.format("", "proof", "keys", "float64", "forw", "back", "train", "i
 
 LEGEND = """\
 proof    eval and train mode are proved equal, in exact arithmetic, for every
-         input of the traced shapes and all weights
+         input of the traced shapes and all weights; eval: that mode only
 keys     state_dict entries mapped by that proof; only batch counters go by name
 float64  largest difference of outputs, gradients and what a training step
          leaves, over the spread of each; 1e-10 is allowed
@@ -46,7 +46,7 @@ def lines(results: Sequence[Result]) -> Iterator[str]:
             pass
         case "formulas" if first.outcome is not Outcome.ERROR:
             yield f"{name:<38} {first.evidence['difference']:.0e} from the paper's formulas, in float64"
-        case _:
+        case _ if len(results) > 1 or "missing" not in first.evidence:  # what is missing is told once for all
             yield row(results)
     yield from details(results)
 
@@ -54,13 +54,14 @@ def lines(results: Sequence[Result]) -> Iterator[str]:
 def row(results: Sequence[Result]) -> str:
     """One line, or two, for all checks of one network against one reference."""
     by_check = {result.check: result for result in results}
-    modes = [by_check.get(name) for name in ("structure", "train.structure")]
+    claimed = 1 if _only_eval(by_check) else 2  # modes
+    modes = [by_check.get(name) for name in ("structure", "train.structure")][:claimed]
     unproved = next((r for r in modes if r is not None and r.outcome is not Outcome.PASS), modes[0])
-    wide = [by_check.get(f"{phase}.float64") for phase in _PHASES]
+    wide = [by_check.get(f"{phase}.float64") for phase in _PHASES[: claimed + 1]]
     differing = next((r for r in wide if r is None or r.outcome is not Outcome.PASS), None)
     passed = [r for r in wide if r is not None and r.outcome is Outcome.PASS]
     cells = (
-        _cell(unproved, "proved"),
+        _cell(unproved, "eval" if claimed == 1 else "proved"),
         _cell(by_check.get("mapping"), lambda r: str(len(r.evidence["keys"]))),
         _cell(differing, "") if differing is not None or not passed else f"{max(map(_difference, passed)):.0e}",
         *(_cell(by_check.get(f"{phase}.float32"), lambda r: f"{r.evidence['ratio']:.2f}") for phase in _PHASES),
@@ -72,12 +73,20 @@ def row(results: Sequence[Result]) -> str:
     ).rstrip()
 
 
+def _only_eval(by_check: Mapping[str, Result]) -> bool:
+    """Whether eval mode is proved and train mode is not claimed."""
+    modes = by_check.get("structure"), by_check.get("train.structure")
+    return [mode and mode.outcome for mode in modes] == [Outcome.PASS, Outcome.SKIP]
+
+
 def details(results: Sequence[Result]) -> Iterator[str]:
     """What a row cannot say: why a check failed, and where a proof stops holding."""
     for result in results:
         if result.outcome in (Outcome.FAIL, Outcome.ERROR):
             yield _wrapped(f"{result.outcome.value.upper()} {result.check}: {result.message}", "  ", "    ")
             yield from _further(result)
+        elif result.outcome is Outcome.SKIP and result.check == "train.structure" and "not claimed" in result.message:
+            yield _wrapped(f"train mode is {result.message}", "  ", "    ")
         elif "stops_at" in result.evidence:
             stop = result.evidence["stops_at"]
             size = "x".join(map(str, stop["input"]))
@@ -120,11 +129,21 @@ def ledger(results: Sequence[Result], facts: Sequence[Any]) -> Iterator[str]:
         yield _wrapped(told, "", "  ")
 
 
+def missing(results: Sequence[Result]) -> Iterator[str]:
+    """What was not compared for want of a library: two lines for each, the second to be copied."""
+    reasons = [result.message for result in results if "missing" in result.evidence]
+    for reason, count in Counter(reasons).items():
+        told, _, command = reason.rpartition(": ")
+        yield f"{_count(count, 'reference')} {told}:"
+        yield f"  {command}"
+
+
 def total(results: Sequence[Result]) -> str:
     """The last line."""
     counts = summary(results)
     networks = len({result.subject for result in results})
-    pairs = len({(r.subject, r.reference) for r in results if r.reference != "none" and r.check not in _ALONE})
+    named = {(r.subject, r.reference) for r in results if r.reference != "none" and r.check not in _ALONE}
+    pairs = len(named - {(r.subject, r.reference) for r in results if "missing" in r.evidence})
     checks = ", ".join(f"{count} {name}" for name, count in counts.items())
     return f"{_count(networks, 'network')}, {_count(pairs, 'pair')}; checks: {checks}"
 

@@ -10,7 +10,7 @@ from torch import nn
 
 import repro.models.zfnet as zfnet_module
 from repro.models import _catalog
-from repro.models.zfnet import ZFNet, gaussian_zero_biases, zfnet
+from repro.models.zfnet import ZFNet, ZFNet512, gaussian_zero_biases, zfnet
 
 WIDTHS = {"zfnet": (384, 384, 256), "zfnet_wide": (512, 1024, 512)}
 
@@ -171,3 +171,37 @@ def test_wrong_rank_and_channels() -> None:
         on_meta()(images(3, 224, 224))
     with pytest.raises(ValueError, match="4 channels"):
         on_meta()(images(1, 4, 224, 224))
+
+
+# --- ZFNet-512 of ONNX's model zoo, whose graph `repro verify` compares it with ----------------------------------
+
+
+def zoos() -> ZFNet512:
+    with torch.device("meta"):
+        net = _catalog.build("zfnet512").eval()
+    assert isinstance(net, ZFNet512)
+    return net
+
+
+def test_the_zoos_order_sizes_and_widths() -> None:
+    found = calls(zoos(), images(1, 3, 224, 224))
+    assert " ".join(name for name, _ in found) == (
+        "conv1 relu norm1 pool conv2 relu norm2 pool conv3 relu conv4 relu conv5 relu pool5 fc6 relu fc7 relu fc8"
+    )
+    sizes = [size for name, size in found if name != "relu" and "norm" not in name]
+    convolutions = [(96, 109, 109), (96, 54, 54), (256, 25, 25), (256, 12, 12), *[(512, 12, 12)] * 3]
+    assert sizes == [*convolutions, (512, 6, 6), (4096,), (1024,), (1000,)]
+
+
+def test_the_zoos_admissible_sizes(monkeypatch: pytest.MonkeyPatch) -> None:
+    net = zoos()
+    for size in ((219, 250), (250, 219)):
+        assert net(images(1, 3, *size)).shape == (1, 1000)
+    outside = ((218, 224), (224, 218), (251, 224), (224, 251))
+    for size in outside:
+        with pytest.raises(ValueError, match=f"{size[0]}x{size[1]} image.*219 to 250"):
+            net(images(1, 3, *size))
+    monkeypatch.setattr(zfnet_module, "require_images", lambda *_, **__: None)
+    for size in outside:
+        with pytest.raises(RuntimeError):
+            net(images(1, 3, *size))

@@ -2,10 +2,18 @@
 
 from __future__ import annotations
 
+import re
+from dataclasses import replace
+from pathlib import Path
+
 import pytest
 
+from repro import onnx_graph
+from repro.errors import MissingLibraryError
+from repro.graph import TraceError
 from repro.mapping import key_map, match
 from repro.models import catalog, get
+from repro.onnx_graph import OnnxGraph
 from repro.parity.differences import differences
 from repro.parity.network import Network, Stopwatch
 from repro.parity.verify import compare
@@ -36,33 +44,97 @@ TIMM = (
     " resnext101_64x4d wide_resnet50_2 wide_resnet101_2"
 ).split()
 
+# And onnx, whose files are of these six networks and of three that are not in the catalog.
+ONNX = ["bvlc_alexnet", "inception_v1", "inception_v2", "resnet50", "vgg19", "zfnet512"]
+
+
+# What pytorchcv has, of the networks in the catalog that neither of them has.
+PYTORCHCV = (
+    "preresnet110_cifar10 preresnet164bn_cifar10 preresnet1001_cifar10 preresnet152 preresnet200 resnet20_cifar10"
+    " resnet56_cifar10 resnet110_cifar10 resnet1202_cifar10 resnext29_16x64d_cifar10 wrn16_10_cifar10 wrn28_10_cifar10"
+    " wrn40_8_cifar10"
+).split()
+
 
 def network(spec: str, size: Size) -> Network:
-    return Network.of(resolve(spec), size, Stopwatch())
+    """The network of a specification; skips the test if its library is not installed."""
+    try:
+        return Network.of(resolve(spec), size, Stopwatch())
+    except MissingLibraryError as error:
+        pytest.skip(str(error))
 
 
 def test_every_network_of_the_references_is_a_pair() -> None:
-    references = {reference.partition("+drop_rate")[0] for _, reference in PAIRS}
-    wanted = {f"torchvision:{name}" for name in TORCHVISION} | {f"timm:{name}" for name in TIMM}
-    assert wanted - references == set()
+    references = {reference.partition("+")[0] for _, reference in PAIRS}
+    libraries = {"torchvision": TORCHVISION, "timm": TIMM, "pytorchcv": PYTORCHCV, "onnx": ONNX}
+    assert {f"{library}:{name}" for library, names in libraries.items() for name in names} - references == set()
+    assert {f"onnx:{name}" for name in ONNX} >= {each for each in references if each.startswith("onnx:")}
 
 
 @pytest.mark.parametrize(("name", "reference"), PAIRS)
 def test_pair_of_the_catalog_is_proved_and_mapped_at_both_sizes(name: str, reference: str) -> None:
     variant = get(name)
+    sizes = variant.compared_at(reference)
     ours = network(f"repro:{name}", variant.input_size)
-    theirs = network(reference, variant.input_size)
-    for size in (variant.input_size, variant.other_size):
+    theirs = network(reference, sizes[0])
+    if reference in variant.sizes and not reference.startswith("onnx:"):  # whose files are for one size, in a way
+        with pytest.raises(TraceError, match=re.escape(f"{reference}: forward failed")):
+            theirs.graph(variant.other_size)
+    for size in sizes:
         first, second = ours.canonical(size), theirs.canonical(size)
         matching = match(first, second)
         assert matching is not None, [str(difference) for difference in differences(first, second)]
         assert matching.choices == 0
         keys = key_map(first, second, matching)
-        unread = {key for key in second.state if key not in theirs.graph(size).readers()}
-        assert set(keys.unmapped_target) <= unread
+        assert set(keys.unmapped_target) <= second.state.keys() - theirs.graph(size).readers().keys()
     if reference in variant.differs:
         size, _ = variant.differs[reference]
         assert match(ours.canonical(size), theirs.canonical(size)) is None
+
+
+def told(name: str, reference: str, size: Size, training: bool = False) -> list[str]:
+    """The differences between a network of the catalog and a reference."""
+    both = network(f"repro:{name}", size), network(reference, size)
+    return [each.detail for each in differences(*(one.canonical(size, training) for one in both))]
+
+
+def test_a_file_of_onnx_without_its_amendments_is_another_network_in_these_places_only() -> None:
+    size, smaller = (3, 224, 224), (3, 222, 222)
+    assert told("vgg19", "onnx:vgg19", size)[0] == "nothing here, softmax there"
+    assert told("resnet50_v1_5", "onnx:resnet50+logits", size) == ["batch_norm eps 1e-05 here, 1.0000001e-05 there"]
+    constants = ["mul other 0.0005 here, 0.0001 there", "add other 2 here, 1.0 there"]
+    assert told("alexnet", "onnx:bvlc_alexnet+logits", (3, 227, 227)) == constants
+    assert told("googlenet", "onnx:inception_v1+logits", smaller) == constants
+    assert told("googlenet_bvlc", "onnx:inception_v1+logits", size) == ["max_pool2d ceil_mode True here, False there"]
+
+
+@pytest.mark.control("structure")
+@pytest.mark.parametrize(
+    ("output", "attribute", "value"),
+    [
+        ("r0", "pads", (1, 0, 0, 1)),
+        ("r2", "size", 3),
+        ("r2", "beta", 0.5),
+        ("r4", "pads", (2, 2, 1, 2)),
+        ("r4", "pads", (1, 2, 3, 2)),
+        ("r14", "pads", (1, 1, 0, 0)),
+        ("r16", "alpha", 0.5),
+    ],
+)
+def test_a_file_with_a_fault_in_it_is_told_apart(
+    monkeypatch: pytest.MonkeyPatch, output: str, attribute: str, value: object
+) -> None:
+    def faulty(path: Path) -> OnnxGraph:
+        graph = read(path)
+        found = [node for node in graph.nodes if node.outputs[0] == output]
+        changed = {id(node): replace(node, attributes={**node.attributes, attribute: value}) for node in found}
+        return replace(graph, nodes=tuple(changed.get(id(node), node) for node in graph.nodes))
+
+    size = (3, 227, 227)
+    assert not told("alexnet_bvlc", "onnx:bvlc_alexnet+logits", size)
+    read = onnx_graph.read
+    monkeypatch.setattr(onnx_graph, "read", faulty)
+    assert told("alexnet_bvlc", "onnx:bvlc_alexnet+logits", size)
 
 
 @pytest.mark.parametrize(("torchvision", "timm"), OUTSIDE)

@@ -394,3 +394,37 @@ def test_a_declared_limit_that_is_none_fails(verify: Verify, module: str) -> Non
     results = verify(variant(module, copy, differs={copy: ((2, 9, 9), "an average of another kind")}))
     assert outcomes(results) == [FAIL, *ALL[1:]]
     assert "and for 3x2x9x9 too, where the catalog says it is not: an average of another kind" in results[0].message
+
+
+def test_a_reference_whose_library_is_not_installed_is_skipped_and_the_next_is_checked(
+    verify: Verify, module: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(sys.modules, "pytorchcv", None)
+    skipped, *results = verify(variant(module, "pytorchcv:resnet18", f"{module}:Copy"))
+    assert (skipped.check, skipped.outcome, skipped.reference) == ("structure", SKIP, "pytorchcv:resnet18")
+    assert skipped.message == (
+        'not compared: pytorchcv is not installed; in a clone: python -m pip install ".[pytorchcv]"'
+    )
+    assert skipped.evidence == {"missing": "pytorchcv"}
+    assert outcomes(results) == ALL
+    assert exit_code([skipped, *results]) == 0
+
+
+@pytest.mark.parametrize("name", ["resnet20_cifar", "googlenet_bvlc"])
+def test_initial_values_are_checked_though_no_reference_can_be_had(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    (spec,) = catalog()[name].references
+    monkeypatch.setitem(sys.modules, spec.partition(":")[0], None)
+    results = list(verification.verify(catalog()[name], Stopwatch()))
+    assert [(result.check, result.reference, result.outcome) for result in results] == [
+        ("structure", spec, SKIP),
+        ("initialisation", spec, PASS),
+    ]
+
+
+def test_a_reference_that_takes_other_sizes_is_compared_at_these(verify: Verify, module: str) -> None:
+    copy = f"{module}:Copy"
+    results = verify(variant(module, copy, f"{module}:Net", sizes={copy: ((2, 6, 6), (2, 9, 5))}))
+    assert outcomes(results) == ALL + ALL
+    inputs = [[case["input"] for case in results[first + 2].evidence["cases"]] for first in (0, 10)]
+    assert inputs == [[[1, 2, 6, 6], [3, 2, 9, 5]], [[1, 2, 8, 8], [3, 2, 7, 11]]]
+    assert results[0].evidence["proved_for"] == [[3, 2, 6, 6], [3, 2, 9, 5]]

@@ -1,0 +1,82 @@
+"""A model of keras.applications, on Keras's torch backend, as a module like those of other libraries.
+
+Keras takes images with the channels last, keeps each tensor in an object of its own, and casts whatever it is given to
+the dtype that a model was built for. So the tensors are parameters and buffers here, by the names of the layers, and
+are handed to the model at each call; for another dtype than float32 there is a second model, which has none.
+"""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import torch
+from torch import nn
+
+
+class KerasNetwork(nn.Module):
+    """A Keras model under its usual interface.
+
+    keras   the library
+    make    makes the model, anew each time, under the dtype policy and on the device of the moment
+
+    Input (batch, channels, height, width) in float32 or float64, of the model's input size; what the model returns.
+    """
+
+    def __init__(self, keras: Any, make: Callable[[], Any]) -> None:
+        super().__init__()
+        self._keras, self._make = keras, make
+        model = self._model("float32", torch.get_default_device().type)
+        self._models = {torch.float32: model}  # in a dict: their layers are children, and they are not
+        self.layers = nn.ModuleDict({layer.name: layer for layer in model.layers})
+        for layer in model.layers:
+            layer._torch_params = nn.ParameterDict()  # where Keras lists its variables as torch's parameters
+            if layer.variables:
+                self.add_module(layer.name, _held(layer))
+
+    @property
+    def input_size(self) -> tuple[int, ...]:
+        """(channels, height, width)."""
+        _, height, width, channels = self._models[torch.float32].input_shape
+        return channels, height, width
+
+    def forward(self, x: torch.Tensor) -> Any:
+        if x.dtype not in self._models:
+            self._models[x.dtype] = self._model(str(x.dtype).removeprefix("torch."), "meta")
+        model = self._models[x.dtype]
+        for layer, name, variable in _variables(model):
+            variable._value = getattr(getattr(self, layer), name)
+        with self._keras.device(x.device.type):
+            return model(x.permute(0, 2, 3, 1), training=self.training)
+
+    def __deepcopy__(self, memo: dict[int, Any]) -> KerasNetwork:
+        with torch.device("meta"):  # Keras would write the model to a file and read it back
+            copied = KerasNetwork(self._keras, self._make)
+        copied.load_state_dict(copy.deepcopy(self.state_dict(), memo), assign=True)
+        return copied.train(self.training)
+
+    def _model(self, dtype: str, device: str) -> Any:
+        before = self._keras.config.dtype_policy()
+        self._keras.config.set_dtype_policy(dtype)
+        try:
+            with self._keras.device(device):
+                return self._make()
+        finally:
+            self._keras.config.set_dtype_policy(before)
+
+
+def _held(layer: Any) -> nn.Module:
+    """What a layer learns as parameters, and what it counts as buffers."""
+    held = nn.Module()
+    for variable in layer.variables:
+        if variable.trainable:
+            held.register_parameter(variable.name, nn.Parameter(variable.value.detach()))
+        else:
+            held.register_buffer(variable.name, variable.value.detach())
+    return held
+
+
+def _variables(model: Any) -> Iterator[tuple[str, str, Any]]:
+    """The name of the layer, the name in it, and the variable."""
+    return ((layer.name, variable.name, variable) for layer in model.layers for variable in layer.variables)
