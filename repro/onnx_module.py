@@ -96,14 +96,14 @@ class OnnxModule(nn.Module):
                 kind(self._attributes[name], _values(graph, name))
             elif name in graph.tensors:
                 self._numbers[name] = tuple(map(int, graph.tensors[name]))
-        known = {graph.images, *self._attributes, *self._numbers}
+        known, kept = {graph.images, *self._attributes, *self._numbers}, {graph.output, *self._numbers}
         for index, node in enumerate(graph.nodes):
             for name in node.inputs:
                 if name not in known:
                     raise ReproError(f"{node} reads {name!r}, which no operation before it gives as its first output")
             step = self._own(f"{node.op}_{node.outputs[0]}")
             self.add_module(step, Operation(node))
-            spent = [name for name in set(node.inputs) if last[name] == index and name not in self._numbers]
+            spent = [name for name in set(node.inputs) if last[name] == index and name not in kept]
             self._steps.append((step, node.inputs, node.outputs[0], spent))
             known.add(node.outputs[0])
         if graph.output not in known:

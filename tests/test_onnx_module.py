@@ -386,3 +386,9 @@ def test_what_is_read_no_more_is_let_go(write: Write) -> None:
     nodes = [helper.make_node("Relu", ["x"], ["a"]), helper.make_node("Add", ["a", "a"], ["y"])]
     module = OnnxModule(read(write(nodes, (2, 3), {})))
     assert [spent for *_, spent in module._steps] == [["x"], ["a"]]
+
+
+def test_the_output_is_kept_where_it_is_read_as_well(write: Write) -> None:
+    nodes = [helper.make_node("Relu", ["x"], ["y"]), helper.make_node("Add", ["y", "y"], ["unused"])]
+    path, x = write(nodes, (2, 3), {}), values(2, 3)
+    numpy.testing.assert_array_equal(ours(path, x), numpy.maximum(x, 0))

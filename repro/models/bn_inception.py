@@ -2,9 +2,9 @@
 
 The figure contradicts itself. The filters of 4c and 4d add up to 160 + 160 + 160 + 128 = 608 and 96 + 192 + 192 + 128 =
 608, where it prints 576 maps, and 4e passes the 608 on: 192 + 256 + 608 = 1056, where it prints 1024. This file has the
-printed filters; a pool projection of 96 for 128 in 4c and 4d would give the printed maps. The cost does not decide: it
-is 30.0% or 29.1% above GoogLeNet's, "about 30%" in the appendix. 3c and 4e are printed with the side of their input,
-28x28 and 14x14, but have stride 2.
+printed filters; a pool projection of 96 for 128 in 4c and 4d would give the printed maps, as bn_inception_caffe2.py
+has it. The cost does not decide: it is 30.0% or 29.1% above GoogLeNet's, "about 30%" in the appendix. 3c and 4e are
+printed with the side of their input, 28x28 and 14x14, but have stride 2.
 
 The 13.6 million parameters of section 4.2 are not those of the figure, which has 11.3 million, and no auxiliary head is
 described that could hold the rest. As a conv1 the figure prints a 7x7 convolution; the appendix says that the authors'

@@ -74,7 +74,7 @@ class GoogLeNet(nn.Module):
     """The network of Table 1, its normalisations where Figure 3 has them, and its two auxiliary heads.
 
     The paper prints no constants for the response normalisation: they are those of the paper that defines it (AlexNet,
-    section 3.3, k = 2). BVLC's Caffe file of this network has k = 1 and a fifth of that alpha.
+    section 3.3, k = 2). BVLC's Caffe file of this network, bvlc.py here, has k = 1 and a fifth of that alpha.
 
     Input (batch, in_channels, height, width), 224x224 in the paper. In train mode the heads admit 223 to 270 pixels and
     the output is a GoogLeNetOutputs; in eval mode the last pooling averages a map of any size, so that 31 pixels and

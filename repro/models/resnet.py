@@ -319,7 +319,7 @@ def resnet152(num_classes: int = 1000, in_channels: int = 3) -> ResNet:
     ),
     sizes={
         "pytorchcv:resnet50b": ((3, 224, 224), (3, 193, 209)),
-        "onnx:resnet50+logits+BatchNormalization.epsilon=1e-05": ((3, 224, 224), (3, 197, 221)),
+        "onnx:resnet50+logits+BatchNormalization.epsilon=1e-05": ((3, 224, 224), (3, 193, 209)),
     },
     untrained={
         "onnx:resnet50+logits+BatchNormalization.epsilon=1e-05": (

@@ -252,11 +252,11 @@ def vgg16(num_classes: int = 1000, in_channels: int = 3) -> VGG:
     input_size=(3, 224, 224),
     other_size=(3, 64, 90),
     aliases=("vgg_e",),
-    references=("torchvision:vgg19", "timm:vgg19+drop_rate=0.5", "pytorchcv:vgg19", "keras:VGG19", "onnx:vgg19+logits"),
+    references=("torchvision:vgg19", "timm:vgg19+drop_rate=0.5", "pytorchcv:vgg19", "onnx:vgg19+logits", "keras:VGG19"),
     sizes={
         "pytorchcv:vgg19": ((3, 224, 224), (3, 230, 250)),
+        "onnx:vgg19+logits": ((3, 224, 224), (3, 230, 250)),
         "keras:VGG19": ((3, 224, 224), (3, 224, 224)),
-        "onnx:vgg19+logits": ((3, 224, 224), (3, 225, 240)),
     },
     differs={
         "timm:vgg19+drop_rate=0.5": (

@@ -44,6 +44,7 @@ def verify(variant: Variant, stopwatch: Stopwatch, seed: int = 0) -> Iterator[Re
             if subject is None:
                 subject = Network.of(resolve(f"repro:{variant.name}"), variant.input_size, stopwatch)
             reference = Network.of(source, plan.sizes[0], stopwatch)
+            ours = {plan: ours[plan]} if plan in ours else {}  # of no use from here on, and gigabytes
             limit, untrained = variant.differs.get(spec), variant.untrained.get(spec, "")
             pair = Pair(subject, reference, plan, limit, untrained, ours.get(plan))
             for result in check(pair):
