@@ -79,7 +79,7 @@ def minimums(session: nox.Session) -> None:
 def references(session: nox.Session) -> None:
     """The networks that optional libraries have, against those, and the tests of these references."""
     session.install(*CONSTRAINTS, f".[{','.join(EXTRAS)}]", *TEST)
-    files = "tests/test_references.py", "tests/parity/test_pairs.py"
+    files = "tests/test_references.py", "tests/test_keras_network.py", "tests/parity/test_pairs.py"
     session.run("pytest", "-n", "auto", "-k", " or ".join(EXTRAS), *files)
     networks = json.loads(str(session.run("repro", "list", "--format", "json", silent=True)))["networks"]
     names = [

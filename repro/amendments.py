@@ -1,4 +1,4 @@
-"""What is changed in a network of pytorchcv before it is compared: the one point in which it leaves its paper.
+"""What is changed in a network of pytorchcv before it is compared: the points in which it leaves its paper.
 
 What is equal then is all the rest. Each function changes the network that it is given, and raises ReproError or
 AttributeError for one that it does not fit; `AMENDMENTS` says of each what a report has to say.
@@ -56,10 +56,48 @@ def activated_first_unit(network: nn.Module) -> None:
     first.bn, first.activ = nn.Identity(), nn.Identity()
 
 
+def normalised_after_pooling(network: nn.Module) -> None:
+    """Put the response normalisation of ZFNet after the pooling (arXiv:1311.2901, Figure 3), with AlexNet's constants.
+
+    Torch divides alpha by the size of the window, and the formula does not: 5e-4 / 5 is the printed 1e-4.
+    """
+    features: Any = network.features
+    for stage, pool in ((features.stage1, "pool1"), (features.stage2, "pool2")):
+        stage.unit1.use_lrn = False
+        norm = nn.LocalResponseNorm(5, alpha=5e-4, beta=0.75, k=2)
+        setattr(stage, pool, nn.Sequential(getattr(stage, pool), norm))
+
+
+def largest_of_each_window(network: nn.Module) -> None:
+    """Have NIN pool as in its first author's file for CIFAR-10: twice the largest, the size of the map rounded up."""
+    features: Any = network.features
+    features.stage2.pool2 = nn.MaxPool2d(3, stride=2, ceil_mode=True)
+    features.stage3.pool3 = nn.MaxPool2d(3, stride=2, ceil_mode=True)
+
+
+def edges_of_maps(network: nn.Module) -> None:
+    """Pad the poolings of BN-Inception as its convolutions are padded, and average pixels only.
+
+    Of both arXiv:1502.03167 prints nothing. Biases, which a normalisation takes away (section 3.2), are left out.
+    """
+    for block in _units(network, "ConvBlock"):
+        block.conv.bias = None
+    for module in network.modules():
+        if isinstance(module, nn.MaxPool2d):
+            module.padding, module.ceil_mode = 1, False
+        elif isinstance(module, nn.AvgPool2d) and module.padding:
+            module.count_include_pad = False
+
+
 AMENDMENTS = {
     "v1": Amendment(first_strides, "each bottleneck's stride moved to its first 1x1"),
     "option_a": Amendment(parameterless_shortcuts, "option A in place of its projections"),
     "activated": Amendment(activated_first_unit, "its first unit's maps activated once, ahead of the split"),
+    "figure3": Amendment(
+        normalised_after_pooling, "response normalisation after the pooling, with AlexNet's constants"
+    ),
+    "max_pools": Amendment(largest_of_each_window, "the two poolings of the authors' file"),
+    "edges": Amendment(edges_of_maps, "padded poolings, averages of pixels only, and no biases before normalisations"),
 }
 
 

@@ -123,7 +123,8 @@ def _parser() -> argparse.ArgumentParser:
         "compare",
         parents=[common],
         help="any network against any other",
-        description="Compare two networks. Each is torchvision:NAME, timm:NAME, repro:NAME or package.module:callable.",
+        description="Compare two networks. Each is repro:NAME or package.module:callable, or NAME of another library: "
+        "torchvision, timm, pytorchcv, keras or onnx.",
     )
     verb.add_argument("first", metavar="A")
     verb.add_argument("second", metavar="B")

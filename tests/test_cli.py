@@ -630,7 +630,7 @@ def test_what_the_users_code_prints_stays_off_stdout(run: Run, nets: str, name: 
         ("{nets}:Failing", "forward failed on an input of 3x2x8x8 at {nets}.py"),
         ("{nets}:FailingLater", "no luck with numbers"),
         ("no_such_module:net", "importing no_such_module raised ModuleNotFoundError"),
-        ("Net", "names no network; expected torchvision:NAME, timm:NAME, repro:NAME or package.module:callable"),
+        ("Net", "names no network; expected torchvision:NAME, timm:NAME, pytorchcv:NAME, keras:NAME, onnx:NAME, "),
         ("torchvision:resnet5", "torchvision has no network called 'resnet5'; closest: "),
         ("repro:resnet5", "no network is called 'resnet5'; closest: "),
         ("torchvision:resnet18+v1", "+v1 moves the stride of bottlenecks, and this network has none"),

@@ -401,6 +401,9 @@ def test_what_pytorchcv_does_not_have_is_refused_with_the_reason(spec: str, told
             "option A in place of its projections and its first unit's maps activated once, ahead of the split",
         ),
         ("preresnet152", "activated", "its first unit's maps activated once, ahead of the split"),
+        ("zfnet", "figure3", "response normalisation after the pooling, with AlexNet's constants"),
+        ("nin_cifar10", "max_pools", "the two poolings of the authors' file"),
+        ("bninception", "edges", "padded poolings, averages of pixels only, and no biases before normalisations"),
     ],
 )
 def test_an_amended_network_of_pytorchcv_says_so_and_is_another(name: str, words: str, notes: str) -> None:

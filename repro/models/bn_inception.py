@@ -174,6 +174,8 @@ def fan_in_uniform(network: nn.Module) -> None:
     init="fan_in_uniform",
     input_size=(3, 224, 224),
     other_size=(3, 130, 97),
+    references=("pytorchcv:bninception+edges",),
+    sizes={"pytorchcv:bninception+edges": ((3, 224, 224), (3, 193, 209))},
 )
 def bn_inception(num_classes: int = 1000, in_channels: int = 3) -> BNInception:
     """BN-Inception, also called Inception-v2: batch normalisation, two 3x3 for a 5x5, three modules at 28x28."""

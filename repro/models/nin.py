@@ -126,6 +126,8 @@ def gaussian_imagenet(network: nn.Module) -> None:
     init="gaussian_cifar10",
     input_size=(3, 32, 32),
     other_size=(3, 29, 43),
+    references=("pytorchcv:nin_cifar10+max_pools",),
+    sizes={"pytorchcv:nin_cifar10+max_pools": ((3, 32, 32), (3, 33, 35))},
 )
 def nin_cifar10(num_classes: int = 10, in_channels: int = 3) -> NINCifar10:
     """Network in Network for CIFAR-10: three mlpconv layers."""

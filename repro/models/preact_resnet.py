@@ -2,8 +2,10 @@
 
 Normalisation and ReLU come before a convolution, so that nothing but additions is left on the path that joins the units
 (Figure 4(e)). Two units are special (appendix): before the first, the activation follows conv1 at once, ahead of the
-split; after the last addition there is one more. The rest is as in arXiv:1512.03385, to which the appendix refers: the
-stride is in the first convolution of a unit, and ResNet-110 has shortcuts without parameters.
+split; after the last addition there is one more. The rest is as in arXiv:1512.03385, to which the appendix refers:
+ResNet-110 has shortcuts without parameters, and the stride is in the first convolution of a unit, as it is in the file
+resnet-pre-act.lua that the first author released (github.com/KaimingHe/resnet-1k-layers), where a projection reads the
+activated maps.
 
 Table 4 prints 1.7M parameters for 110 and for 164 layers, with or without the affine ones of the normalisations, and
 10.2M for 1001 layers. That is without them: they are 149,216 of 10,327,706.

@@ -5,9 +5,9 @@ WRN-n-k has three groups of N blocks 16k, 32k and 64k wide. B(...) lists the ker
 group, which k = 1 does without in the first. Table 2 counts so for blocks of three convolutions too: only with
 N = (n - 4) / 6 do they have the printed parameters, and then they are deeper than n.
 
-Not printed: what a projection reads, and which convolution of a block has the stride. Here the projection reads the
-block's first activation, as in the pre-activation ResNet that the paper starts from (arXiv:1603.05027, from memory),
-and the stride is in the block's first convolution.
+Not printed: what a projection reads, and which convolution of a block has the stride. As in the authors' file
+models/wide-resnet.lua (github.com/szagoruyko/wide-residual-networks), the projection reads the block's first
+activation and the stride is in the block's first convolution.
 """
 
 from __future__ import annotations

@@ -124,6 +124,7 @@ def gaussian_zero_biases(network: nn.Module) -> None:
     init="gaussian_zero_biases",
     input_size=(3, 224, 224),
     other_size=(3, 207, 238),
+    references=("pytorchcv:zfnet+figure3",),
 )
 def zfnet(num_classes: int = 1000, in_channels: int = 3) -> ZFNet:
     """ZFNet: AlexNet with a 7x7 first layer of stride 2, in one tower."""
@@ -135,6 +136,7 @@ def zfnet(num_classes: int = 1000, in_channels: int = 3) -> ZFNet:
     init="gaussian_zero_biases",
     input_size=(3, 224, 224),
     other_size=(3, 207, 238),
+    references=("pytorchcv:zfnetb+figure3",),
 )
 def zfnet_wide(num_classes: int = 1000, in_channels: int = 3) -> ZFNet:
     """ZFNet with 512, 1024 and 512 maps in layers 3, 4 and 5."""

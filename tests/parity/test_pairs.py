@@ -50,9 +50,9 @@ ONNX = ["bvlc_alexnet", "inception_v1", "inception_v2", "resnet50", "vgg19", "zf
 
 # What pytorchcv has, of the networks in the catalog that neither of them has.
 PYTORCHCV = (
-    "preresnet110_cifar10 preresnet164bn_cifar10 preresnet1001_cifar10 preresnet152 preresnet200 resnet20_cifar10"
-    " resnet56_cifar10 resnet110_cifar10 resnet1202_cifar10 resnext29_16x64d_cifar10 wrn16_10_cifar10 wrn28_10_cifar10"
-    " wrn40_8_cifar10"
+    "bninception nin_cifar10 zfnet zfnetb preresnet110_cifar10 preresnet164bn_cifar10 preresnet1001_cifar10"
+    " preresnet152 preresnet200 resnet20_cifar10 resnet56_cifar10 resnet110_cifar10 resnet1202_cifar10"
+    " resnext29_16x64d_cifar10 wrn16_10_cifar10 wrn28_10_cifar10 wrn40_8_cifar10"
 ).split()
 
 
@@ -77,7 +77,7 @@ def test_pair_of_the_catalog_is_proved_and_mapped_at_both_sizes(name: str, refer
     sizes = variant.compared_at(reference)
     ours = network(f"repro:{name}", variant.input_size)
     theirs = network(reference, sizes[0])
-    if reference in variant.sizes and not reference.startswith("onnx:"):  # whose files are for one size, in a way
+    if reference in variant.sizes and not reference.startswith("onnx:"):
         with pytest.raises(TraceError, match=re.escape(f"{reference}: forward failed")):
             theirs.graph(variant.other_size)
     for size in sizes:
