@@ -6,6 +6,7 @@ import hashlib
 import math
 import platform
 from collections.abc import Iterable, Iterator, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -19,7 +20,7 @@ from repro.errors import ReproError
 from repro.golden import store
 from repro.golden.inputs import inputs
 from repro.golden.recording import NARROW, WIDE, Run, run, stages, sums
-from repro.graph import digest
+from repro.graph import TraceError, digest
 from repro.parity.network import Network, Stopwatch, shape_text, widened
 from repro.references import Size, Source
 from repro.result import Outcome, Result
@@ -127,7 +128,7 @@ class Subject:
         return {group: found.hexdigest()[:32] for group, found in groups.items()}
 
     def wide(self, way: Run = WIDE[0]) -> dict[str, torch.Tensor]:
-        """Stage or output -> its weighted sums, (inputs, SUMS), in float64. The first way is the truth."""
+        """Stage or output -> its weighted sums, (inputs of the way, SUMS), in float64. The first way is the truth."""
         found: dict[str, torch.Tensor] = {}
 
         def seen(name: str, tensor: torch.Tensor) -> None:
@@ -135,18 +136,18 @@ class Subject:
             if way is WIDE[0]:
                 self.truth[name] = tensor.clone()  # what follows may write into it
 
-        run(self.network, self._wide, self.images, way, self._paths, seen)
+        run(self.network, self._wide, self.images[: way.inputs], way, self._paths, seen)
         return found
 
-    def narrow(self, way: Run = NARROW[0]) -> dict[str, torch.Tensor]:
+    def narrow(self, way: Run, inputs: int | None) -> dict[str, torch.Tensor]:
         """Stage or output -> greatest error and root mean square error in float32, (inputs, 2), absolute."""
         found: dict[str, torch.Tensor] = {}
 
         def seen(name: str, tensor: torch.Tensor) -> None:
-            off = (tensor.double() - self.truth[name]).abs_().reshape(len(tensor), -1)
+            off = (tensor.double() - self.truth[name][:inputs]).abs_().reshape(len(tensor), -1)
             found[name] = torch.stack([off.amax(1), rms(off)], 1)
 
-        run(self.network, self._narrow, self.images, way, self._paths, seen)
+        run(self.network, self._narrow, self.images[:inputs], way, self._paths, seen)
         return found
 
 
@@ -166,9 +167,9 @@ def make(source: Source, size: Size, reason: str, command: str) -> Golden:
     subject = Subject(source, size)
     found = subject.wide()
     sizes = {name: rms(stage) for name, stage in subject.truth.items()}
-    errors = subject.narrow()
-    for way in NARROW[1:]:  # correct kernels differ in how near they come, each way better on some layers
-        errors = {name: torch.maximum(errors[name], off) for name, off in subject.narrow(way).items()}
+    ways = [subject.narrow(way, None) for way in NARROW]
+    # Correct kernels differ in how near they come, each way nearer on some layers.
+    errors = {name: torch.stack([errors[name] for errors in ways]).amax(0) for name in found}
     for name, stage in subject.truth.items():
         finite = stage.reshape(len(stage), -1).isfinite().all(1) & errors[name].isfinite().all(1)
         if not finite.all():
@@ -209,7 +210,7 @@ def check(golden: Golden, source: Source) -> Iterator[Result]:
             message = "not judged: what it is judged by, the float64 values, moved"
             yield Result(f"golden.{way.name}", golden.network, "golden", Outcome.SKIP, message)
         else:
-            yield _judged(golden, way, subject.narrow(way))
+            yield _judged(golden, way, subject.narrow(way, way.inputs))
 
 
 def first_move(golden: Golden, subject: Subject, found: Mapping[str, torch.Tensor]) -> Move | None:
@@ -235,9 +236,10 @@ def _stage(golden: Golden, index: int, subject: Subject, found: Mapping[str, tor
     shape = shape_text(subject.truth[name].shape[1:])
     if shape != described["shape"]:
         return f"{shape}, it was {described['shape']}"
-    off = (found[name] - golden.sums[index]).abs().amax(1) / _scale(golden.sizes[index])
+    actual, count = found[name], len(found[name])
+    off = (actual - golden.sums[index][:count]).abs().amax(1) / _scale(golden.sizes[index])[:count]
     wrong = ~(off <= budget.FLOAT64_LIMIT)  # NaN is wrong
-    kinds = ", ".join(kind for kind, is_wrong in zip(golden.inputs, wrong, strict=True) if is_wrong)
+    kinds = ", ".join(kind for kind, is_wrong in zip(golden.inputs, wrong, strict=False) if is_wrong)
     return f"moved by {float(off.nan_to_num(math.inf).max()):.1e} of its size, for {kinds}" if kinds else ""
 
 
@@ -284,9 +286,9 @@ def _judged(golden: Golden, way: Run, errors: Mapping[str, torch.Tensor]) -> Res
 
     The errors of a stage of few elements are small by chance; none is held to less than the median of all stages.
     """
-    scales = torch.stack([_scale(row) for row in golden.sizes])[..., None]
+    scales = torch.stack([_scale(row) for row in golden.sizes])[:, : way.inputs, None]
     actual = torch.stack(list(errors.values())) / scales
-    allowance = torch.maximum(golden.float32, golden.float32.median(0).values)
+    allowance = torch.maximum(golden.float32, golden.float32.median(0).values)[:, : way.inputs]
     ratio = torch.where(actual > 0, actual / allowance, 0.0).nan_to_num(math.inf).amax(2)
     over = (ratio > budget.FACTOR).any(1)
     stage = int(over.to(torch.int8).argmax()) if over.any() else int(ratio.amax(1).argmax())
@@ -325,11 +327,22 @@ def _in_full(subject: Subject) -> dict[str, torch.Tensor]:
 
 
 def golden_size(source: Source, given: Size | None) -> Size:
-    """The size of input that a golden is made for: as given, or else the smaller one that a network is verified at."""
+    """The size of input that a golden is made for: as given, or that which costs least.
+
+    For a network of the catalog the smaller one that it is verified at, or half the side that it was made for if it
+    runs on that.
+    """
     if given is not None:
         return given
     library, _, name = source.spec.partition(":")
-    if library == "repro":
-        variant = models.get(name)
-        return min(variant.input_size, variant.other_size, key=math.prod)
-    return source.input_size or (3, 224, 224)
+    if library != "repro":
+        return source.input_size or (3, 224, 224)
+    variant = models.get(name)
+    channels, height, width = variant.input_size
+    size: Size = min(variant.input_size, variant.other_size, key=math.prod)
+    half = (channels, height // 2, width // 2)
+    if math.prod(half) < math.prod(size):
+        with suppress(TraceError):
+            Network(source, source.module(with_values=False), Stopwatch()).graph(half, batch=1)
+            return half
+    return size

@@ -25,13 +25,13 @@ def inputs(size: Shape, seed: int) -> dict[str, torch.Tensor]:
 
     size: (channels, height, width), or any other shape.
     """
-    found = {
+    return {
         "noise": fill.image(seed, 1, size)[0],
+        **({"photograph": photograph(size)} if len(size) == 3 else {}),
         "zeros": torch.zeros(size),
         "constant": torch.full(size, CONSTANT),
         "large": LARGE * fill.image(seed + 1, 1, size)[0],
     }
-    return {**found, "photograph": photograph(size)} if len(size) == 3 else found
 
 
 def photograph(size: Shape) -> torch.Tensor:

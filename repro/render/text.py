@@ -45,7 +45,7 @@ def lines(results: Sequence[Result]) -> Iterator[str]:
         case "conformance":
             pass
         case "formulas" if first.outcome is not Outcome.ERROR:
-            yield f"{name:<38} {first.evidence['difference']:.0e} from the paper's formulas, in float64"
+            yield f"{name:<38} {first.evidence['difference']:.0e} from the paper's formulas"
         case _ if len(results) > 1 or "missing" not in first.evidence:  # what is missing is told once for all
             yield row(results)
     yield from details(results)

@@ -50,7 +50,7 @@ def test_one_channel_is_the_luma_and_a_fourth_is_red_again() -> None:
 
 def test_the_five_inputs_are_what_they_are_called() -> None:
     found = inputs((3, 16, 17), 0)
-    assert list(found) == ["noise", "zeros", "constant", "large", "photograph"]
+    assert list(found) == ["noise", "photograph", "zeros", "constant", "large"]
     assert all(image.shape == (3, 16, 17) and image.dtype == torch.float32 for image in found.values())
     assert not found["zeros"].any()
     assert (found["constant"] == CONSTANT).all()
