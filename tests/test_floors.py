@@ -48,7 +48,7 @@ FLOORS = {
     ],
     "render": ["repro.render", "repro.render.*"],
     "library": ["repro.api"],
-    "faces": ["repro.cli", "repro.pytest_plugin"],
+    "faces": ["repro.cli", "repro.cli.*", "repro.pytest_plugin"],
     "main": ["repro.__main__"],
 }
 

@@ -1,0 +1,80 @@
+"""The command line, a file for each command or family of them. Exit 0 clean, 1 findings, 2 usage or internal error.
+
+Results go to stdout, progress and errors to stderr. torch is imported by the commands that need it, never before.
+"""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+import gc
+import os
+import sys
+from collections.abc import Sequence
+from typing import NoReturn
+
+import repro
+from repro import models
+from repro.allocator import keep_memory
+from repro.cli import catalog, compare, convert, golden, ledger, verify
+from repro.errors import ReproError, first_line
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run one command and return its exit code; `arguments` default to the process's own."""
+    parser = _parser()
+    options = parser.parse_args(arguments)
+    try:
+        code: int = options.run(options)
+        sys.stdout.flush()
+        return code
+    except (ReproError, models.UnknownVariantError) as error:
+        if options.debug:
+            raise
+        print(f"repro: error: {error}", file=sys.stderr)
+        return 2
+    except BrokenPipeError:  # the reader of a pipe, such as head, has seen enough
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 2
+    except KeyboardInterrupt:
+        print("repro: interrupted", file=sys.stderr)
+        return 2
+    except Exception as error:
+        if options.debug:
+            raise
+        print(f"repro: internal error: {first_line(error)}; --debug shows the traceback", file=sys.stderr)
+        return 2
+
+
+def run() -> NoReturn:
+    """The process: `main`, and out. Taking apart the interpreter and all that torch has loaded would take a second."""
+    if "OMP_WAIT_POLICY" not in os.environ:
+        # Threads that wait for each other spin for milliseconds, and lose most of their time as soon as something else
+        # runs on the machine; threads that go to sleep at once are late on a quiet one (docs/design.md has the
+        # figures). libgomp reads this when torch loads it.
+        os.environ.setdefault("GOMP_SPINCOUNT", "3000")
+    # Graphs are many small objects that stay; looking through all of them for cycles every 700 new ones took a sixth of
+    # the time of a comparison.
+    gc.set_threshold(200_000, 20, 20)
+    keep_memory()
+    code = main()
+    for stream in (sys.stdout, sys.stderr):
+        with contextlib.suppress(OSError):  # of a pipe that nobody reads any more
+            stream.flush()
+    os._exit(code)
+
+
+def _parser() -> argparse.ArgumentParser:
+    common = argparse.ArgumentParser(add_help=False)
+    common.add_argument("--format", choices=("text", "json"), default="text", help="how to print (default: text)")
+    common.add_argument("--debug", action="store_true", help="show the traceback of an error")
+    parser = argparse.ArgumentParser(
+        prog="repro",
+        description="Prove that a CNN implementation is what it says it is.",
+        epilog="exit status: 0 clean, 1 findings, 2 error",
+    )
+    parser.add_argument("--version", action="version", version=f"repro {repro.__version__}")
+    verbs = parser.add_subparsers(required=True, metavar="COMMAND")
+    for module in (catalog, verify, compare, convert, golden, ledger):
+        module.add(verbs, common)
+    return parser

@@ -1,0 +1,94 @@
+"""`repro golden`: what networks computed, kept and held against what they compute."""
+
+from __future__ import annotations
+
+import argparse
+import shlex
+from pathlib import Path
+
+from repro.cli.options import Verbs, count, jobs, size
+from repro.cli.terminal import paragraph, progress
+from repro.errors import ReproError
+from repro.result import Result, exit_code
+
+_UPDATE = (
+    "Networks whose golden still holds are left alone. The old golden stays until the new one is complete; look at the "
+    "difference of NAME.json before you commit it."
+)
+
+
+def add(verbs: Verbs, common: argparse.ArgumentParser) -> None:
+    """Both actions."""
+    verb = verbs.add_parser("golden", help="hold outputs still: check what networks compute against what is kept")
+    actions = verb.add_subparsers(required=True, metavar="ACTION")
+    action = actions.add_parser("check", parents=[common], help="run networks again, and compare with their goldens")
+    action.add_argument("names", metavar="NAME", nargs="*", help="default: all in the folder")
+    action.add_argument("--jobs", type=count, metavar="N", help="processes (default: as memory allows)")
+    action.set_defaults(run=_golden_check)
+    _add_folder(action)
+    action = actions.add_parser(
+        "update", parents=[common], help="make goldens anew where something moved", description=_UPDATE
+    )
+    action.add_argument("names", metavar="NAME", nargs="+", help="of the catalog, or as for compare")
+    action.add_argument("--reason", required=True, help="why the outputs may be others than they were; it is kept")
+    action.add_argument("--input-size", type=size, metavar="CxHxW", help="default: that of the golden there is")
+    action.set_defaults(run=_golden_update)
+    _add_folder(action)
+
+
+def _add_folder(verb: argparse.ArgumentParser) -> None:
+    verb.add_argument(
+        "--golden-dir", type=Path, default=Path("golden"), metavar="DIR", help="the folder (default: %(default)s)"
+    )
+
+
+def _golden_check(options: argparse.Namespace) -> int:
+    from repro.golden import folder as goldens
+    from repro.golden import store
+
+    specs = {goldens.golden_name(spec): spec for spec in map(goldens.specification, options.names)}
+    names = list(specs) or goldens.expected(options.golden_dir)
+    if not names:
+        raise ReproError(f"{options.golden_dir}: there is no golden; make some: repro golden update NAME --reason ...")
+    text = options.format == "text"
+    if text:
+        from repro.render import golden as rendering
+        from repro.render.text import details
+
+        print(rendering.HEADER)
+    found: list[Result] = []
+    checked = goldens.check_all(options.golden_dir, names, options.jobs or jobs())
+    with progress("checking", len(names)) as advance:
+        for name, results in zip(names, checked, strict=True):
+            found += results
+            advance(name)
+            if text:
+                print(rendering.row(name, results), *details(results), sep="\n", flush=True)
+    left = [str(file) for file in store.strays(options.golden_dir)]
+    if text:
+        print(*rendering.totals(found, left), sep="\n")
+    else:
+        from repro.render import json
+
+        print(json.report(found, {"unused": left}))
+    return exit_code(found)
+
+
+def _golden_update(options: argparse.Namespace) -> int:
+    from repro.golden import folder as goldens
+    from repro.references import resolve
+
+    specs = list(map(goldens.specification, options.names))
+    command = shlex.join(["repro", "golden", "update", *options.names, "--reason", options.reason])
+    done = {}
+    for spec in specs:
+        name = goldens.golden_name(spec)
+        told = goldens.update(options.golden_dir, name, resolve(spec), options.input_size, options.reason, command)
+        done[name] = told
+        if options.format == "text":
+            print(paragraph(f"{name:<23} ", told), flush=True)
+    if options.format == "json":
+        from repro.render import json
+
+        print(json.document(environment=json.environment(), updated=done))
+    return 0

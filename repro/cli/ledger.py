@@ -1,0 +1,95 @@
+"""`repro facts`, `repro errata`, `repro deviations`: what the papers print, and who departs from it."""
+
+from __future__ import annotations
+
+import argparse
+from collections import Counter
+
+from repro import models
+from repro.cli.options import Verbs, add_formats
+from repro.papers import STATUSES, paper, papers
+from repro.result import exit_code
+
+
+def add(verbs: Verbs, _: argparse.ArgumentParser) -> None:
+    """The three commands."""
+    verb = verbs.add_parser("facts", help="what the papers print, beside what is measured")
+    add_formats(verb)
+    verb.add_argument("paper", metavar="PAPER", nargs="?", help="default: all of them")
+    verb.add_argument("--network", metavar="NAME", help="facts that are measured on this network of the catalog")
+    verb.add_argument(
+        "--verdict",
+        action="append",
+        choices=("fail", *STATUSES),
+        metavar="VERDICT",
+        help=f"only facts that came out so: fail, {', '.join(STATUSES)}; may be repeated",
+    )
+    verb.set_defaults(run=_facts)
+
+    verb = verbs.add_parser("errata", help="what the papers print wrongly, or by a convention, with the arithmetic")
+    add_formats(verb)
+    verb.add_argument("paper", metavar="PAPER", nargs="?", help="default: all of them")
+    verb.set_defaults(run=_errata)
+
+    verb = verbs.add_parser(
+        "deviations", help="where torchvision, timm and torch depart from the papers, looked for again"
+    )
+    add_formats(verb)
+    verb.set_defaults(run=_deviations)
+
+
+def _facts(options: argparse.Namespace) -> int:
+    from repro.conformance import rows
+
+    chosen = [paper(options.paper)] if options.paper else list(papers().values())
+    found = rows(chosen, models.get(options.network).name if options.network else None)
+    if options.verdict:
+        found = [row for row in found if row.verdict in options.verdict]
+    if options.format == "json":
+        from repro.render import json
+
+        print(json.document(facts=[vars(row) for row in found], summary=dict(Counter(row.verdict for row in found))))
+    else:
+        from repro.render import facts as rendering
+
+        print(*(rendering.page(found, chosen) if options.format == "markdown" else rendering.table(found)), sep="\n")
+    return 1 if any(row.verdict == "fail" for row in found) else 0
+
+
+def _errata(options: argparse.Namespace) -> int:
+    from repro.conformance import rows
+
+    chosen = [paper(options.paper)] if options.paper else list(papers().values())
+    found = [row for row in rows(chosen) if row.verdict in ("fail", "erratum", "convention", "unexplained")]
+    if options.format == "json":
+        from repro.render import json
+
+        slips = [{"paper": each.name, **vars(slip)} for each in chosen for slip in each.slips]
+        print(json.document(facts=[vars(row) for row in found], slips=slips))
+    else:
+        from repro.render import facts as rendering
+
+        if options.format == "markdown":
+            print(*rendering.errata(found, chosen), sep="\n")
+        else:
+            print(*rendering.slips(chosen), *rendering.table(found), sep="\n")
+    return 1 if any(row.verdict == "fail" for row in found) else 0
+
+
+def _deviations(options: argparse.Namespace) -> int:
+    from repro.deviations import register
+    from repro.deviations.check import check
+
+    results = list(check(register().deviations))
+    if options.format == "json":
+        from repro.render import json
+
+        print(json.report(results))
+    else:
+        from repro.render import deviations as rendering
+
+        if options.format == "markdown":
+            print(*rendering.markdown(results, register().found_in), sep="\n")
+        else:
+            print(*rendering.table(results), "", rendering.total(results), sep="\n")
+    return exit_code(results)
