@@ -8,7 +8,9 @@ are handed to the model at each call; for another dtype than float32 there is a 
 from __future__ import annotations
 
 import copy
+import importlib
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import torch
@@ -47,7 +49,7 @@ class KerasNetwork(nn.Module):
         model = self._models[x.dtype]
         for layer, name, variable in _variables(model):
             variable._value = getattr(getattr(self, layer), name)
-        with self._keras.device(x.device.type):
+        with self._keras.device(x.device.type), _double():
             return model(x.permute(0, 2, 3, 1), training=self.training)
 
     def __deepcopy__(self, memo: dict[int, Any]) -> KerasNetwork:
@@ -57,13 +59,28 @@ class KerasNetwork(nn.Module):
         return copied.train(self.training)
 
     def _model(self, dtype: str, device: str) -> Any:
-        before = self._keras.config.dtype_policy()
-        self._keras.config.set_dtype_policy(dtype)
+        config = self._keras.config
+        before = config.floatx()
+        config.set_floatx(dtype)  # of the model's input; that of its layers is the policy
+        config.set_dtype_policy(dtype)
         try:
             with self._keras.device(device):
                 return self._make()
         finally:
-            self._keras.config.set_dtype_policy(before)
+            config.set_floatx(before)
+            config.set_dtype_policy(before)
+
+
+@contextmanager
+def _double() -> Iterator[None]:
+    """Let results of float64 be float64: on torch Keras has a table by which those of some layers are float32."""
+    table = importlib.import_module("keras.src.backend.common.dtypes").BIT64_TO_BIT32_DTYPE
+    before = table["float64"]
+    table["float64"] = "float64"
+    try:
+        yield
+    finally:
+        table["float64"] = before
 
 
 def _held(layer: Any) -> nn.Module:

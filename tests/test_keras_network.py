@@ -9,7 +9,9 @@ from types import SimpleNamespace
 import pytest
 import torch
 
+from repro.canonical import canonical
 from repro.errors import MissingLibraryError, ReproError
+from repro.graph import trace
 from repro.keras_network import KerasNetwork
 from repro.parity.network import Stopwatch
 from repro.parity.verify import compare
@@ -77,6 +79,14 @@ def test_other_tensors_another_dtype_and_a_copy_count() -> None:
         module.load_state_dict(state, assign=True)
         torch.testing.assert_close(module(images), before + 0.5)
         assert torch.equal(copied(images), before)
+
+
+def test_nothing_is_rounded_to_float32_on_the_way_in_float64() -> None:
+    module = network().double()
+    for training in (False, True):
+        graph = canonical(trace(module, torch.empty(2, 3, 32, 32, dtype=torch.float64), training=training))
+        floating = {node.dtype for node in graph.nodes if node.dtype.is_floating_point}
+        assert floating == {torch.float64}
 
 
 def test_two_of_them_are_compared_in_eval_mode_and_in_train_mode() -> None:
