@@ -372,8 +372,12 @@ def linear_takes_rows_in_memory_order(b: Builder, n: Node) -> Edge | None:
 
 
 @rewrite("linear")
-def linear_takes_columns_in_memory_order(b: Builder, n: Node) -> Edge | None:
-    """A row's products are summed over its columns, which may come in any order if the weight's come in the same."""
+def columns_moved_alike_are_not_moved(b: Builder, n: Node) -> Edge | None:
+    """A row's products are summed over its columns, which may come in any order if the weight's come in the same.
+
+    Done only where the weight comes simpler of it, having been moved as the input was. A program that flattens its maps
+    in another order than its weight was made for is another network, until the weight is moved as well.
+    """
     x, weight, *bias = n.inputs
     moved = b[x].get("movement")
     outputs, width = b[weight].shape
@@ -383,10 +387,18 @@ def linear_takes_columns_in_memory_order(b: Builder, n: Node) -> Edge | None:
     columns = Movement((width,), (width,), merge(parts[1]))
     if columns.is_identity or not columns.is_bijective:
         return None
-    ordered = b.move(n, b[x].inputs[0], replace(moved, digits=merge([*parts[0], (width, 1)])))
     back = Movement(b[weight].shape, b[weight].shape, merge([(outputs, width), *columns.inverse().digits]))
-    inputs = (ordered, b.move(n, weight, back), *bias)
-    return b.emit(n, "linear", inputs, n.shape, bias=bool(bias))
+    restored = b.move(n, weight, back)
+    if _moves(b, restored) >= _moves(b, weight):
+        return None
+    ordered = b.move(n, b[x].inputs[0], replace(moved, digits=merge([*parts[0], (width, 1)])))
+    return b.emit(n, "linear", (ordered, restored, *bias), n.shape, bias=bool(bias))
+
+
+def _moves(b: Builder, edge: Edge) -> int:
+    """How much a value was moved: 0 for one that was not."""
+    moved = b[edge].get("movement")
+    return 0 if moved is None else len(moved.digits)
 
 
 @rewrite("convolution")

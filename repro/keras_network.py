@@ -3,6 +3,9 @@
 Keras takes images with the channels last, keeps each tensor in an object of its own, and casts whatever it is given to
 the dtype that a model was built for. So the tensors are parameters and buffers here, by the names of the layers, and
 are handed to the model at each call; for another dtype than float32 there is a second model, which has none.
+
+As the input has its channels first here, so has the weight of a layer that reads flattened maps: (channel, row, column)
+is the order of its inputs, which it has as (row, column, channel) in Keras.
 """
 
 from __future__ import annotations
@@ -31,6 +34,7 @@ class KerasNetwork(nn.Module):
         self._keras, self._make = keras, make
         model = self._model("float32", torch.get_default_device().type)
         self._models = {torch.float32: model}  # in a dict: their layers are children, and they are not
+        self._flattened = dict(_flattened(model))
         self.layers = nn.ModuleDict({layer.name: layer for layer in model.layers})
         for layer in model.layers:
             layer._torch_params = nn.ParameterDict()  # where Keras lists its variables as torch's parameters
@@ -48,7 +52,9 @@ class KerasNetwork(nn.Module):
             self._models[x.dtype] = self._model(str(x.dtype).removeprefix("torch."), "meta")
         model = self._models[x.dtype]
         for layer, name, variable in _variables(model):
-            variable._value = getattr(getattr(self, layer), name)
+            held = getattr(getattr(self, layer), name)
+            maps = self._flattened.get(layer) if held.ndim == 2 else None
+            variable._value = held if maps is None else _channels_last(held, maps)
         with self._keras.device(x.device.type), _double():
             return model(x.permute(0, 2, 3, 1), training=self.training)
 
@@ -92,6 +98,19 @@ def _held(layer: Any) -> nn.Module:
         else:
             held.register_buffer(variable.name, variable.value.detach())
     return held
+
+
+def _flattened(model: Any) -> Iterator[tuple[str, tuple[int, int, int]]]:
+    """The name of each layer that reads flattened maps, and the (height, width, channels) of these."""
+    for layer in model.layers:
+        if type(layer).__name__ == "Flatten" and len(layer.input.shape) == 4:
+            yield from ((node.operation.name, tuple(layer.input.shape[1:])) for node in layer._outbound_nodes)
+
+
+def _channels_last(weight: torch.Tensor, maps: tuple[int, int, int]) -> torch.Tensor:
+    """A weight, (inputs, outputs), whose inputs are in the order (channel, row, column), in that which Keras has."""
+    height, width, channels = maps
+    return weight.unflatten(0, (channels, height, width)).permute(1, 2, 0, 3).flatten(0, 2)
 
 
 def _variables(model: Any) -> Iterator[tuple[str, str, Any]]:

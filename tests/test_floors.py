@@ -48,7 +48,8 @@ FLOORS = {
     ],
     "render": ["repro.render", "repro.render.*"],
     "library": ["repro.api"],
-    "faces": ["repro.cli", "repro.cli.*", "repro.pytest_plugin"],
+    "commands": ["repro.cli.*"],
+    "faces": ["repro.cli", "repro.pytest_plugin"],
     "main": ["repro.__main__"],
 }
 
@@ -67,7 +68,8 @@ BELOW = {
     "audit": ["verdicts", "words", "mechanism", "references", "catalog", "papers", "audit"],
     "checkers": ["version", "verdicts", "words", "mechanism", "references", "catalog", "papers", "parity", "checkers"],
     "render": ["version", "verdicts", "render"],
-    "library": [floor for floor in FLOORS if floor not in ("library", "faces", "networks", "main")],
+    "library": [floor for floor in FLOORS if floor not in ("library", "commands", "faces", "networks", "main")],
+    "commands": [floor for floor in FLOORS if floor not in ("library", "faces", "networks", "main")],
     "faces": [floor for floor in FLOORS if floor not in ("faces", "networks", "main")],
     "main": ["faces"],
 }
