@@ -110,7 +110,7 @@ def _flattened(model: Any) -> Iterator[tuple[str, tuple[int, int, int]]]:
 def _channels_last(weight: torch.Tensor, maps: tuple[int, int, int]) -> torch.Tensor:
     """A weight, (inputs, outputs), whose inputs are in the order (channel, row, column), in that which Keras has."""
     height, width, channels = maps
-    return weight.unflatten(0, (channels, height, width)).permute(1, 2, 0, 3).flatten(0, 2)
+    return weight.reshape(channels, height, width, -1).permute(1, 2, 0, 3).flatten(0, 2)
 
 
 def _variables(model: Any) -> Iterator[tuple[str, str, Any]]:

@@ -72,7 +72,7 @@ class Golden:
     def load(cls, folder: Path, name: str) -> Golden:
         """Read it; see `store.load` for what is raised."""
         record, tensors = store.load(folder, name)
-        numbers = {key: tensors.pop(key) for key in ("sums", "sizes", "float32")}
+        numbers: dict[str, Any] = {key: tensors.pop(key) for key in ("sums", "sizes", "float32")}
         kept = {key: record[key] for key in ("network", "reason", "made", "weights", "inputs", "stages")}
         return cls(**kept, size=tuple(record["size"]), **numbers, outputs=tensors)
 
@@ -123,7 +123,7 @@ class Subject:
         groups = {"names": hashlib.sha256(), "parameters": hashlib.sha256(), "buffers": hashlib.sha256()}
         for key, tensor in self._narrow.items():
             groups["names"].update(f"{key} {tuple(tensor.shape)} {tensor.dtype}\n".encode())
-            content = tensor.contiguous().reshape(-1).view(torch.uint8).numpy()
+            content: Any = tensor.contiguous().reshape(-1).view(torch.uint8).numpy()
             groups["parameters" if key in named else "buffers"].update(content)
         return {group: found.hexdigest()[:32] for group, found in groups.items()}
 

@@ -43,10 +43,10 @@ def photograph(size: Shape) -> torch.Tensor:
     with Image.open(io.BytesIO(files(__package__).joinpath("photograph.png").read_bytes())) as image:
         pixels = numpy.asarray(image, numpy.int64)
     if channels == 1:
-        pixels = (pixels @ [299, 587, 114] // 1000)[..., None]
+        pixels = (pixels @ numpy.array([299, 587, 114]) // 1000)[..., None]
     rows, columns = (_mirrored(side, extent) for side, extent in zip(sides, pixels.shape[:2], strict=True))
-    pixels = pixels[rows][:, columns][..., numpy.arange(channels) % pixels.shape[2]]
-    return torch.from_numpy((pixels.transpose(2, 0, 1) - 128) / 64).float().contiguous()  # exact in float32
+    chosen = pixels[rows][:, columns][..., numpy.arange(channels) % pixels.shape[2]].transpose(2, 0, 1)
+    return torch.from_numpy((chosen - 128) / 64).float().contiguous()  # exact in float32
 
 
 def _mirrored(side: int, extent: int) -> numpy.ndarray:

@@ -93,7 +93,8 @@ def sums(stage: torch.Tensor) -> torch.Tensor:
     edge = 3**0.5
     across = fill.uniform("golden/channels", (channels, SUMS), -edge, edge).double()
     along = fill.uniform("golden/places", (places, SUMS), -edge, edge).double()
-    return ((rows @ along) * across).sum(1) / (channels * places) ** 0.5
+    total: torch.Tensor = ((rows @ along) * across).sum(1) / (channels * places) ** 0.5
+    return total
 
 
 @contextmanager

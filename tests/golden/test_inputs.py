@@ -10,7 +10,7 @@ import torch
 
 from repro.golden.inputs import CONSTANT, LARGE, inputs, photograph
 
-SEALS = {  # sha256 of the float32 values, row by row
+SEALS: dict[tuple[int, ...], str] = {  # sha256 of the float32 values, row by row
     (3, 64, 64): "fd525cc446077acc4266b51931279ccc52c4c1f7708cdbafc06a110e79382c11",
     (3, 71, 97): "2818a36627d1041f93eba860b08e8a87924bc11863797861cacaddbbd9989113",
     (1, 32, 32): "f060b188825410651518cce3c27837d38643b4b33e020b607b9a69509301e8b0",
