@@ -289,7 +289,7 @@ def _judged(golden: Golden, way: Run, errors: Mapping[str, torch.Tensor]) -> Res
     scales = torch.stack([_scale(row) for row in golden.sizes])[:, : way.inputs, None]
     actual = torch.stack(list(errors.values())) / scales
     allowance = torch.maximum(golden.float32, golden.float32.median(0).values)[:, : way.inputs]
-    ratio = torch.where(actual > 0, actual / allowance, 0.0).nan_to_num(math.inf).amax(2)
+    ratio = torch.where(actual == 0, 0.0, actual / allowance).nan_to_num(math.inf).amax(2)  # NaN is beyond all
     over = (ratio > budget.FACTOR).any(1)
     stage = int(over.to(torch.int8).argmax()) if over.any() else int(ratio.amax(1).argmax())
     kind = int(ratio[stage].argmax())

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import functools
+import math
 from pathlib import Path
 from typing import Any
 
@@ -201,6 +202,22 @@ def test_less_precision_than_there_was_is_told(golden: Golden, only: str, failin
     worst = next(result for result in results if result.check == failing[0])
     assert worst.evidence["ratio"] > 100
     assert "blocks.0.conv" in worst.message
+
+
+def test_nan_in_float32_is_told(golden: Golden) -> None:
+    class Pool(nn.AdaptiveAvgPool2d):
+        def forward(self, x: torch.Tensor) -> torch.Tensor:
+            x = super().forward(x)
+            here = x.dtype == torch.float32 and torch.is_inference_mode_enabled()
+            return x * torch.tensor([math.nan, 1, 1, 1, 1, 1]).reshape(6, 1, 1) if here else x
+
+    def spoil(net: Any) -> None:
+        net.pool = Pool(1)
+
+    results = {result.check: result for result in check(golden, source(spoil))}
+    assert results["golden.float64"].outcome is Outcome.PASS
+    assert results["golden.float32"].outcome is Outcome.FAIL
+    assert results["golden.float32"].message.startswith("pool for noise: inf times")
 
 
 @pytest.mark.control("golden.recipe")
