@@ -56,7 +56,7 @@ def check(variant: Variant) -> Result:
     sources = sorted({papers()[finding.fact.paper].identifier for finding in found})
     evidence = {"facts": [told(finding) for finding in found]}
     if not found:
-        message = f"no fact of the ledger is about this network ({variant.paper})"
+        message = f"its paper prints no number of this network that could be measured ({variant.paper})"
         return Result("conformance", variant.name, "its paper", Outcome.SKIP, message, evidence)
     wrong = [finding for finding in found if not finding.confirmed]
     message = f"{len(found) - len(wrong)} of {len(found)} facts confirmed{_exceptions(found)}"

@@ -97,6 +97,18 @@ def test_slips_are_read_and_say_what_it_should_be() -> None:
         parse("net", text)
 
 
+ALSO = '[[also]]\nnetwork = "lenet5_28"\nfacts = ["net.{}"]\n'
+
+
+def test_a_fact_may_be_true_of_further_networks() -> None:
+    (fact,) = parse("net", whole('measure = "parameters"') + ALSO.format("params")).facts
+    assert fact.of == ("lenet5", "lenet5_28")
+    with pytest.raises(LedgerError, match=r"there is no fact 'net\.layers' to be true of a further network"):
+        parse("net", whole('measure = "parameters"') + ALSO.format("layers"))
+    with pytest.raises(LedgerError, match=r"net\.params is said to be true of lenet5_28, and has no measure"):
+        parse("net", whole('reason = "no way"') + ALSO.format("params"))
+
+
 def test_a_whole_file_is_read() -> None:
     read = parse("net", whole('measure = "parameters"'))
     assert (read.title, read.identifier) == ("A Network", "arXiv:2001.00000")

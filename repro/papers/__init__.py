@@ -1,7 +1,8 @@
 """What the papers print: one TOML file a paper, every fact with its locus, and how they are read.
 
 A file has a title, `slips`, and `tables`: facts that stand at one place of the paper, or are of one kind. What a table
-says of all of its facts (locus, network, of, status, reason) need not be said by each.
+says of all of its facts (locus, network, of, status, reason) need not be said by each. `also` names networks that are
+not the paper's own, such as one with another head, and the facts that are true of them as well.
 """
 
 from __future__ import annotations
@@ -10,7 +11,7 @@ import difflib
 import functools
 import tomllib
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from importlib.resources import files
 from typing import Any
 
@@ -118,7 +119,7 @@ def parse(name: str, text: str) -> Paper:
         content = tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:
         raise LedgerError(f"{name}.toml: {error}") from error
-    facts = tuple(_facts(name, content.pop("tables", [])))
+    facts = tuple(_shared(name, content.pop("also", []), _facts(name, content.pop("tables", []))))
     try:
         slips = tuple(Slip(**slip) for slip in content.pop("slips", []))
         return Paper(name=name, facts=facts, slips=slips, **content)
@@ -139,6 +140,21 @@ def _facts(paper: str, tables: list[dict[str, Any]]) -> Iterator[Fact]:
             if problem:
                 raise LedgerError(f"{paper}.toml: {fact.id}: {problem}")
             yield fact
+
+
+def _shared(paper: str, also: list[dict[str, Any]], facts: Iterator[Fact]) -> Iterator[Fact]:
+    """The facts, of the further networks as well that `also` says they are true of."""
+    further: dict[str, list[str]] = {}
+    for entry in also:
+        for name in entry["facts"]:
+            further.setdefault(name, []).append(entry["network"])
+    for fact in facts:
+        networks = further.pop(fact.id, [])
+        if networks and not fact.measure:
+            raise LedgerError(f"{paper}.toml: {fact.id} is said to be true of {networks[0]}, and has no measure")
+        yield replace(fact, of=(*fact.of, *networks))
+    if further:
+        raise LedgerError(f"{paper}.toml: there is no fact {next(iter(further))!r} to be true of a further network")
 
 
 def _problem(fact: Fact) -> str:
