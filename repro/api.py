@@ -162,6 +162,7 @@ def check_golden(
     name: str | None = None,
     *,
     golden_dir: str | Path = "golden",
+    input_size: Sequence[int] | int | None = None,
     remedy: str = 'repro.update_golden(..., reason="...")',
 ) -> Report:
     """Hold a network, with closed-form weights, against the golden of that name.
@@ -169,12 +170,14 @@ def check_golden(
     network     a specification (`repro:resnet18`), a module, or something to call that returns one
     name        of the golden; by default that which `repro golden update` gives to a specification
     golden_dir  the folder
+    input_size  of one input, if the golden has to be for that: without a batch, or one side of three square channels
     remedy      what a report on a missing golden says is to be done
 
     A golden that is missing or damaged is a failure in the report, and so is a network that cannot be run.
     """
     name = _golden_name(network, name)
-    return Report(folder.check_one(Path(golden_dir), name, _source(network, name), remedy))
+    size = None if input_size is None else _size(input_size)
+    return Report(folder.check_one(Path(golden_dir), name, _source(network, name), size, remedy))
 
 
 def update_golden(

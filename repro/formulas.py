@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 
 import torch
 
 from repro import budget, fill
-from repro.errors import ReproError
+from repro.errors import ReproError, first_line
 from repro.models import Variant
 from repro.oracle import ORACLES
 from repro.parity.network import Network, Stopwatch, shape_text, widened
@@ -35,6 +36,9 @@ def _check(variant: Variant, stopwatch: Stopwatch, seed: int) -> Result:
             images = fill.image(seed, BATCH, size).double()
             expected = torch.from_numpy(oracle(arrays, images.numpy()))
             verdicts[shape_text((BATCH, *size))] = budget.agree(network.outputs(images)[0], expected)
+    except (KeyError, ValueError) as error:  # it has no such weight, or one of another shape
+        message = f"its weights are not those of the paper's formulas: {first_line(error)}"
+        return Result("formulas", variant.name, "numpy", Outcome.FAIL, message, {"difference": math.inf, "cases": {}})
     except ReproError as error:
         return Result("formulas", variant.name, "numpy", Outcome.ERROR, str(error))
     shape, worst = max(verdicts.items(), key=lambda pair: (not pair[1].passed, pair[1].ratio))

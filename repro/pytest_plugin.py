@@ -81,9 +81,11 @@ def golden(pytestconfig: pytest.Config) -> Callable[..., repro.Report]:
 
     def golden(network: Any, name: str | None = None, *, input_size: Any = None) -> repro.Report:
         __tracebackhide__ = True
-        if reason:
+        if reason is not None:
             update(network, name, reason=reason, input_size=input_size)
-        report: repro.Report = check(network, name, remedy='pytest --repro-golden-update "REASON"')
+        report: repro.Report = check(
+            network, name, input_size=input_size, remedy='pytest --repro-golden-update "REASON"'
+        )
         if not report.passed:
             from repro.render import text
 

@@ -22,7 +22,12 @@ def add(verbs: Verbs, common: argparse.ArgumentParser) -> None:
     verb = verbs.add_parser("golden", help="hold outputs still: check what networks compute against what is kept")
     actions = verb.add_subparsers(required=True, metavar="ACTION")
     action = actions.add_parser("check", parents=[common], help="run networks again, and compare with their goldens")
-    action.add_argument("names", metavar="NAME", nargs="*", help="default: all in the folder")
+    action.add_argument(
+        "names",
+        metavar="NAME",
+        nargs="*",
+        help="default: all in the folder; if it has most of the catalog, all of that",
+    )
     action.add_argument("--jobs", type=count, metavar="N", help="processes (default: as memory allows)")
     action.set_defaults(run=_golden_check)
     _add_folder(action)
@@ -31,7 +36,9 @@ def add(verbs: Verbs, common: argparse.ArgumentParser) -> None:
     )
     action.add_argument("names", metavar="NAME", nargs="+", help="of the catalog, or as for compare")
     action.add_argument("--reason", required=True, help="why the outputs may be others than they were; it is kept")
-    action.add_argument("--input-size", type=size, metavar="CxHxW", help="default: that of the golden there is")
+    action.add_argument(
+        "--input-size", type=size, metavar="CxHxW", help="default: that of the golden there is, or of the network"
+    )
     action.set_defaults(run=_golden_update)
     _add_folder(action)
 
@@ -46,10 +53,13 @@ def _golden_check(options: argparse.Namespace) -> int:
     from repro.golden import folder as goldens
     from repro.golden import store
 
-    specs = {goldens.golden_name(spec): spec for spec in map(goldens.specification, options.names)}
-    names = list(specs) or goldens.expected(options.golden_dir)
+    names = [goldens.named(name, options.golden_dir) for name in options.names] or goldens.expected(options.golden_dir)
+    left = [store.shown(file) for file in store.strays(options.golden_dir)]
     if not names:
-        raise ReproError(f"{options.golden_dir}: there is no golden; make some: repro golden update NAME --reason ...")
+        lost = f"; there are leftovers: {', '.join(left)}" if left else ""
+        raise ReproError(
+            f"{options.golden_dir}: there is no golden{lost}; make some: repro golden update NAME --reason ..."
+        )
     text = options.format == "text"
     if text:
         from repro.render import golden as rendering
@@ -63,8 +73,7 @@ def _golden_check(options: argparse.Namespace) -> int:
             found += results
             advance(name)
             if text:
-                print(rendering.row(name, results), *details(results), sep="\n", flush=True)
-    left = [str(file) for file in store.strays(options.golden_dir)]
+                print(rendering.row(name, results), *details(results), *rendering.reason(results), sep="\n", flush=True)
     if text:
         print(*rendering.totals(found, left), sep="\n")
     else:
@@ -78,11 +87,12 @@ def _golden_update(options: argparse.Namespace) -> int:
     from repro.golden import folder as goldens
     from repro.references import resolve
 
-    specs = list(map(goldens.specification, options.names))
-    command = shlex.join(["repro", "golden", "update", *options.names, "--reason", options.reason])
+    specs = [goldens.specification(name, options.golden_dir) for name in options.names]
+    size = ["--input-size", "x".join(map(str, options.input_size))] if options.input_size else []
     done = {}
-    for spec in specs:
+    for given, spec in zip(options.names, specs, strict=True):
         name = goldens.golden_name(spec)
+        command = shlex.join(["repro", "golden", "update", given, *size, "--reason", options.reason])
         told = goldens.update(options.golden_dir, name, resolve(spec), options.input_size, options.reason, command)
         done[name] = told
         if options.format == "text":

@@ -13,15 +13,23 @@ from repro.allocator import keep_memory
 from repro.errors import ReproError
 from repro.golden import store
 from repro.golden.golden import CHECKS, Golden, check, golden_size, make
+from repro.parity.network import shape_text
 from repro.references import Size, Source, resolve
 from repro.result import Outcome, Result
 
 FOLDER = Path("golden")  # of a project, beside its tests
 
 
-def specification(given: str) -> str:
-    """A network by its name in the catalog, or as it is. Raises UnknownVariantError."""
-    return given if ":" in given else f"repro:{models.get(given).name}"
+def specification(given: str, folder: Path = FOLDER) -> str:
+    """A network by its name in the catalog, or as it is; also the name of a golden of another network in the folder.
+
+    Raises UnknownVariantError.
+    """
+    if ":" in given:
+        return given
+    if given not in models.catalog() and (folder / f"{given}.json").is_file():
+        return str(Golden.load(folder, given).network)
+    return f"repro:{models.get(given).name}"
 
 
 def golden_name(spec: str) -> str:
@@ -30,11 +38,18 @@ def golden_name(spec: str) -> str:
     return name if library == "repro" else f"{library}.{name}"
 
 
+def named(given: str, folder: Path) -> str:
+    """The golden that is meant: by its own name, or by the network's. Raises UnknownVariantError."""
+    there = ":" not in given and (folder / f"{given}.json").is_file()
+    return given if there else golden_name(specification(given))
+
+
 def expected(folder: Path) -> list[str]:
-    """The goldens of a folder and, if some are of the catalog, of every network of the catalog."""
+    """The goldens of a folder; if it has most of the catalog, all of the catalog."""
     there = store.names(folder)
     catalog = list(models.catalog())
-    return [*catalog, *(name for name in there if name not in catalog)] if set(there) & set(catalog) else there
+    whole = 2 * len(set(there) & set(catalog)) > len(catalog)
+    return [*catalog, *(name for name in there if name not in catalog)] if whole else there
 
 
 def check_all(folder: Path, names: Sequence[str], jobs: int = 1) -> Iterator[list[Result]]:
@@ -55,38 +70,53 @@ def check_all(folder: Path, names: Sequence[str], jobs: int = 1) -> Iterator[lis
             raise ReproError("a process that checked goldens was killed, most likely for want of memory") from error
 
 
-def check_one(folder: Path, name: str, source: Source | None = None, remedy: str = "") -> list[Result]:
+def check_one(
+    folder: Path, name: str, source: Source | None = None, size: Size | None = None, remedy: str = ""
+) -> list[Result]:
     """Every check of one golden.
 
     source  where the network is to be had from, if not from the specification that the golden holds
-    remedy  the command that makes the golden
+    size    of the input that it should be for, if that is known
+    remedy  what makes the golden
     """
     remedy = remedy or how_to_make(folder, name)
     try:
         golden = Golden.load(folder, name)
     except store.MissingGoldenError as error:
-        return [Result(CHECKS[0], name, "golden", Outcome.FAIL, f"{error}; {remedy}")]
+        return [_stopped(name, Outcome.FAIL, f"{error}; {remedy}")]
     except ReproError as error:
-        told = f"{error}; restore it from version control, or make it anew: {remedy}"
-        return [Result(CHECKS[0], name, "golden", Outcome.FAIL, told)]
+        told = f"{error}; restore it from version control, or remove it and make it anew: {remedy}"
+        return [_stopped(name, Outcome.FAIL, told)]
+    meant = f"repro:{name}" if name in models.catalog() else golden.network
+    if source is None and golden.network != meant:
+        told = f"under the name of {meant} it is a golden of {golden.network}; {remedy}"
+        return [_stopped(name, Outcome.FAIL, told)]
+    if source is None and ":" not in golden.network:
+        why = f"it is of {golden.network}, which only the test or script that made it has; that checks it"
+        return [_stopped(name, Outcome.SKIP, why)]
+    if size is not None and size != golden.size:
+        told = f"the golden is for inputs of {shape_text(golden.size)}, not of {shape_text(size)}; {remedy}"
+        return [_stopped(name, Outcome.FAIL, told)]
     found: list[Result] = []
     try:
-        if source is None and golden.network.endswith(")"):
-            why = f"it is of {golden.network}, a live module: the test or script that has it checks it"
-            return [Result(CHECKS[0], name, "golden", Outcome.SKIP, why)]
         found += check(golden, source or resolve(golden.network))
     except models.UnknownVariantError as error:
         stale = f"stale: {error}; remove {store.shown(folder / name)}.json and the file of numbers beside it"
-        found.append(Result(CHECKS[0], name, "golden", Outcome.FAIL, stale))
+        found.append(_stopped(name, Outcome.FAIL, stale))
     except ReproError as error:
         found.append(Result(CHECKS[len(found)], name, "golden", Outcome.ERROR, str(error)))
     return found
 
 
+def _stopped(name: str, outcome: Outcome, message: str) -> Result:
+    return Result(CHECKS[0], name, "golden", outcome, message)
+
+
 def update(folder: Path, name: str, source: Source, size: Size | None, reason: str, command: str) -> str:
     """Make the golden of a network; one that is there and holds is kept. Returns what happened, in a sentence.
 
-    Raises ReproError if the network cannot be run or the golden not be written.
+    Raises ReproError if the network cannot be run or the golden not be written, and for a damaged golden, whose size
+    of input is not known any more, unless that is said.
     """
     if not reason.strip():
         raise ReproError("no reason was given; expected why the outputs may be others than they were: --reason")
@@ -94,8 +124,10 @@ def update(folder: Path, name: str, source: Source, size: Size | None, reason: s
         before = Golden.load(folder, name)
     except store.MissingGoldenError:
         before, told = None, "new"
-    except ReproError:
-        before, told = None, "written over a damaged one"
+    except store.DamagedGoldenError as error:
+        if size is None and not source.spec.startswith("repro:"):
+            raise ReproError(f"{error}; what size of input it was for is not known any more: say it") from error
+        before, told = None, "in place of a damaged one"
     size = golden_size(source, size or (before.size if before else None))
     if before is not None and before.size == size and before.network == source.spec:
         results = list(check(before, source))
@@ -104,12 +136,17 @@ def update(folder: Path, name: str, source: Source, size: Size | None, reason: s
         changed = [result for result in results if result.outcome is not Outcome.PASS]
         told = next((r for r in changed if r.check != CHECKS[0]), changed[0]).message  # where, before with what weights
     elif before is not None:
-        told = f"was of {before.network} at {before.size}"
-    make(source, size, reason, command).save(folder, name)
-    return told
+        told = f"it was of {before.network} for {shape_text(before.size)}"
+    golden = make(source, size, reason, command)
+    unstable = next((result for result in check(golden, source) if result.outcome is not Outcome.PASS), None)
+    if unstable is not None:
+        raise ReproError(f"{source.spec}: run again, it does not do the same; nothing was written. {unstable.message}")
+    golden.save(folder, name)
+    return f"written, for {shape_text(size)}: {told}"
 
 
 def how_to_make(folder: Path, name: str) -> str:
-    """The command that makes a golden."""
+    """The command that makes a golden; of a network that is not of the catalog it cannot know all."""
+    given = name if name in models.catalog() else "NETWORK"
     where = f" --golden-dir {store.shown(folder)}" if folder != FOLDER else ""
-    return f'repro golden update {name}{where} --reason "..."'
+    return f'repro golden update {given}{where} --reason "..."'

@@ -28,8 +28,8 @@ def inputs(size: Shape, seed: int) -> dict[str, torch.Tensor]:
     return {
         "noise": fill.image(seed, 1, size)[0],
         **({"photograph": photograph(size)} if len(size) == 3 else {}),
-        "zeros": torch.zeros(size),
-        "constant": torch.full(size, CONSTANT),
+        "zeros": torch.zeros(size, dtype=torch.float32, device="cpu"),
+        "constant": torch.full(size, CONSTANT, dtype=torch.float32, device="cpu"),
         "large": LARGE * fill.image(seed + 1, 1, size)[0],
     }
 

@@ -7,6 +7,7 @@ Every bit of both files is under a digest: the numbers' is in NAME.json, whose l
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import json
 import re
@@ -39,7 +40,7 @@ def names(folder: Path) -> list[str]:
     """The goldens in a folder. Raises ReproError if there is no such folder."""
     if not folder.is_dir():
         raise ReproError(f"{shown(folder)}: no such folder; expected one of goldens: --golden-dir names it")
-    return sorted(file.stem for file in folder.glob("*.json") if not file.name.startswith("."))
+    return sorted(file.stem for file in folder.glob("*.json") if file.is_file() and not file.name.startswith("."))
 
 
 def load(folder: Path, name: str) -> tuple[dict[str, Any], dict[str, torch.Tensor]]:
@@ -82,12 +83,13 @@ def save(folder: Path, name: str, record: Mapping[str, Any], tensors: Mapping[st
         folder.mkdir(parents=True, exist_ok=True)
         atomic.write(folder / _numbers(name, digest), content)
         atomic.write(folder / f"{name}.json", sealed)
-        own = re.compile(rf"\.?{re.escape(name)}(\.[0-9a-f]+)*\.(json|safetensors)")
-        for file in strays(folder):
-            if own.fullmatch(file.name):
-                file.unlink()
     except OSError as error:
         raise ReproError(f"{shown(folder / name)}: cannot be written: {first_line(error)}") from error
+    own = re.compile(rf"{re.escape(name)}\.[0-9a-f]{{12}}\.safetensors|\.{re.escape(name)}\..*")
+    for file in strays(folder):
+        if own.fullmatch(file.name):
+            with contextlib.suppress(OSError):  # the golden is written, whatever becomes of what is left of the old one
+                file.unlink()
 
 
 def strays(folder: Path) -> list[Path]:
@@ -99,7 +101,7 @@ def strays(folder: Path) -> list[Path]:
         except DamagedGoldenError:  # it may still be mended by hand: nothing is said of what it names
             named |= {file.name for file in folder.glob(f"{name}.*{_NUMBERS}")}
     left = [file for file in folder.glob(f"*{_NUMBERS}") if file.name not in named]
-    return sorted({*left, *folder.glob(".*.json"), *folder.glob(f".*{_NUMBERS}")})
+    return sorted(file for file in {*left, *folder.glob(".*.json"), *folder.glob(f".*{_NUMBERS}")} if file.is_file())
 
 
 def shown(path: Path) -> str:
@@ -130,10 +132,16 @@ def _json(value: Any) -> str:
 
 def _unsealed(file: Path) -> dict[str, Any]:
     """The contents of a sealed file. Raises DamagedGoldenError unless the seal fits."""
-    content = file.read_bytes()
+    try:
+        content = file.read_bytes()
+    except OSError as error:
+        raise DamagedGoldenError(f"{shown(file)}: it cannot be read: {error.strerror}") from error
     end = _END.search(content)
     if end is None:
-        raise DamagedGoldenError(f"{shown(file)}: its last line is no seal; the file is damaged or was edited")
+        raise DamagedGoldenError(
+            f"{shown(file)}: its last line is no seal; the file is damaged, was edited, or had its line ends "
+            f"changed (see .gitattributes)"
+        )
     start, stop = end.span(1)
     if hashlib.sha256(content[:start] + _UNSEALED.encode() + content[stop:]).hexdigest() != end[1].decode():
         raise DamagedGoldenError(

@@ -132,7 +132,10 @@ class Network:
         if any(own[key].is_floating_point() for key in graph.state if key not in read):  # such as auxiliary heads
             with suppress(TraceError):
                 training = self.graph(size, training=True)
-        return fill.conditioned(graph, own, seed, training)
+        try:
+            return fill.conditioned(graph, own, seed, training)
+        except RuntimeError as error:  # what casts to a dtype of its own cannot be computed again in float64
+            raise ReproError(f"{self.source.spec}: it cannot be computed in float64: {first_line(error)}") from error
 
     def install(self, state: Mapping[str, torch.Tensor]) -> None:
         """Give the module these tensors, shared and not copied. Keys left out are read by no output and become zero."""

@@ -33,7 +33,7 @@ def table(rows: Sequence[Any]) -> Iterator[str]:
         for row in group:
             yield _wrapped(f"{row.verdict:<11} {row.locus}: {_sentence(row)}", "  ", " " * 14)
     yield ""
-    yield summary(row.verdict for row in rows)
+    yield summary({row.id: row.verdict for row in rows}.values())  # a fact may be measured on several networks
 
 
 def page(rows: Sequence[Any], papers: Sequence[Any]) -> Iterator[str]:
@@ -177,7 +177,7 @@ def summary(verdicts: Iterable[str]) -> str:
     counts = Counter(verdicts)
     told = counted(counts)
     facts = "fact" if sum(counts.values()) == 1 else "facts"
-    return f"{sum(counts.values())} {facts}: {told}" if counts else "no fact of the ledger is about it"
+    return f"{sum(counts.values())} {facts}: {told}" if counts else "none"
 
 
 def counted(verdicts: Counter[str]) -> str:

@@ -32,11 +32,20 @@ def row(name: str, results: Sequence[Result]) -> str:
     ).rstrip()
 
 
+def reason(results: Sequence[Result]) -> Iterator[str]:
+    """Why a golden was not looked at."""
+    if len(results) == 1 and results[0].outcome is Outcome.SKIP:
+        yield textwrap.fill(results[0].message, 79, initial_indent="  ", subsequent_indent="    ")
+
+
 def totals(results: Sequence[Result], unused: Sequence[str]) -> Iterator[str]:
     """The last lines."""
     yield f"\n{LEGEND}\n"
     for file in unused:
-        yield textwrap.fill(f"unused: {file}, which no golden names; it can be removed", 79, subsequent_indent="  ")
+        told = f"left over: {file}, which no golden names: an update was interrupted, or its JSON is lost"
+        yield textwrap.fill(told, 79, subsequent_indent="  ", break_on_hyphens=False)
+    if any("place" in result.evidence for result in results):
+        yield 'If a change was meant: repro golden update NAME --reason "...", and look at the difference of NAME.json.'
     goldens = len({result.subject for result in results})
     told = ", ".join(f"{count} {name}" for name, count in counted(results).items())
     yield f"{goldens} golden{'s' * (goldens != 1)}; checks: {told}"

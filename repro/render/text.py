@@ -102,7 +102,7 @@ def verdicts(results: Sequence[Result], width: int = WIDTH) -> Iterator[str]:
             yield _wrapped(f"{'':<18}{outcome.value:<6}{names}: {message}", "", " " * 24, width)
             continue
         for result in alike:
-            yield _wrapped(f"{result.check:<18}{outcome.value:<6}{message}", "", " " * 24, width)
+            yield _wrapped(f"{result.check:<17} {outcome.value:<6}{message}", "", " " * 24, width)
             yield from _further(result, width)
 
 
@@ -150,10 +150,8 @@ def total(results: Sequence[Result]) -> str:
 
 def timing(measured: Mapping[str, Any]) -> list[str]:
     """What a run cost, beside what it could not do without."""
-    lines = [
-        f"whole run {measured['seconds']:.1f} s, {measured['ratio']:.2f} times the "
-        f"{measured['bare_model_seconds']:.1f} s of bare model executions in it"
-    ]
+    ratio = f", {measured['ratio']:.2f} times the {measured['bare_model_seconds']:.1f} s of bare model executions in it"
+    lines = [f"whole run {measured['seconds']:.1f} s{ratio if measured['bare_model_seconds'] else ''}"]
     forward = measured["phases"].get("forward", 0)
     if forward:
         lines.append(f"backward and train checks {measured['beyond_forward']:.2f} times the {forward:.1f} s of forward")

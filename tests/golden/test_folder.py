@@ -54,8 +54,13 @@ def test_names_of_goldens() -> None:
 def test_what_is_expected_of_a_folder(tmp_path: Path) -> None:
     store.save(tmp_path, "mine", {"network": "my:net"}, {})
     assert expected(tmp_path) == ["mine"]
-    store.save(tmp_path, "resnet18", {"network": "repro:resnet18"}, {})
-    assert expected(tmp_path) == [*models.catalog(), "mine"]
+    catalog = list(models.catalog())
+    for name in catalog[: len(catalog) // 2]:
+        store.save(tmp_path, name, {"network": f"repro:{name}"}, {})
+    assert expected(tmp_path) == sorted([*catalog[: len(catalog) // 2], "mine"])
+    for name in catalog[len(catalog) // 2 : -3]:
+        store.save(tmp_path, name, {"network": f"repro:{name}"}, {})
+    assert expected(tmp_path) == [*catalog, "mine"]
 
 
 def test_a_missing_golden_fails_and_says_how_it_is_made(tmp_path: Path) -> None:
@@ -71,9 +76,11 @@ def test_a_stale_golden_fails_and_says_what_to_remove(tmp_path: Path, golden: Go
     assert "stale" in result.message
 
 
-def test_a_golden_of_a_live_module_is_for_a_test_to_check(folder: Path) -> None:
+def test_a_golden_of_a_live_module_is_for_a_test_to_check(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
     (result,) = check_one(folder, "net")
     assert result.outcome is Outcome.SKIP
+    assert cli.main(["golden", "check", "net", "--golden-dir", str(folder)]) == 0
+    assert "only the test or script that made it has" in " ".join(capsys.readouterr().out.split())
     assert [each.outcome for each in check_one(folder, "net", source())] == [Outcome.PASS] * 6
 
 
@@ -89,13 +96,14 @@ def test_an_update_keeps_what_holds_and_tells_what_moved(folder: Path) -> None:
     before = {file.name: file.read_bytes() for file in folder.iterdir()}
     assert update(folder, "net", source(), None, "why", "how") == "kept: nothing moved"
     assert {file.name: file.read_bytes() for file in folder.iterdir()} == before
-    assert update(folder, "net", source(other_eps), None, "the eps of the paper", "how").startswith(
-        "blocks.1.norm: moved"
-    )
+    told = update(folder, "net", source(other_eps), None, "the eps of the paper", "how")
+    assert told.startswith("written, for 3x12x11: blocks.1.norm: moved by")
     assert Golden.load(folder, "net").reason == "the eps of the paper"
     assert len(list(folder.iterdir())) == 2
     assert [result.outcome for result in check_one(folder, "net", source(other_eps))] == [Outcome.PASS] * 6
-    assert update(folder, "net", source(), (3, 14, 9), "another size", "how") == f"was of net (Net) at {SIZE}"
+    assert update(folder, "net", source(), (3, 14, 9), "another size", "how") == (
+        "written, for 3x14x9: it was of net (Net) for 3x12x11"
+    )
     assert Golden.load(folder, "net").size == (3, 14, 9)
 
 
@@ -104,9 +112,19 @@ def test_an_update_needs_a_reason(folder: Path) -> None:
         update(folder, "net", source(other_eps), None, " ", "how")
 
 
+def test_a_damaged_golden_has_lost_its_size(folder: Path) -> None:
+    (folder / "net.json").write_text("{}")
+    with pytest.raises(ReproError, match="what size of input it was for is not known any more"):
+        update(folder, "net", source(), None, "it was damaged", "how")
+    assert (folder / "net.json").read_text() == "{}"
+
+
 def test_an_update_mends_a_damaged_golden(folder: Path) -> None:
     (folder / "net.json").write_text("{}")
-    assert update(folder, "net", source(), SIZE, "it was damaged", "how") == "written over a damaged one"
+    assert (
+        update(folder, "net", source(), SIZE, "it was damaged", "how")
+        == "written, for 3x12x11: in place of a damaged one"
+    )
     assert [result.outcome for result in check_one(folder, "net", source())] == [Outcome.PASS] * 6
     assert len(list(folder.iterdir())) == 2
 
@@ -125,7 +143,7 @@ def test_processes_give_what_one_gives(tmp_path: Path) -> None:
 def test_the_command_checks_what_it_made(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     folder = str(tmp_path / "mine")
     assert cli.main(["golden", "update", "lenet5", "--golden-dir", folder, "--reason", "the first one"]) == 0
-    assert capsys.readouterr().out.split() == ["lenet5", "new"]
+    assert capsys.readouterr().out.split() == ["lenet5", "written,", "for", "1x32x32:", "new"]
     assert cli.main(["golden", "check", "lenet5", "--golden-dir", folder]) == 0
     out = capsys.readouterr().out
     assert "1 golden; checks: 6 pass, 0 fail" in out
@@ -160,6 +178,57 @@ def test_what_cannot_be_done_is_told(
     assert list(tmp_path.iterdir()) == []
 
 
+NETS = """
+import torch
+from torch import nn
+
+class Casts(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.norm = nn.BatchNorm2d(3)
+
+    def forward(self, x):
+        return self.norm((x.half().float() @ x.transpose(2, 3)).half())
+
+class Draws(nn.Module):
+    def forward(self, x):
+        return x + torch.randn_like(x)
+
+class Whole(nn.Module):
+    def forward(self, x):
+        return x.mean((2, 3)).tanh()
+"""
+
+
+@pytest.mark.parametrize(
+    ("name", "told"), [("Draws", "draws random numbers in eval mode"), ("Casts", "cannot be computed in float64")]
+)
+def test_what_cannot_be_held_still_is_told(
+    name: str, told: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "nets_to_hold.py").write_text(NETS)
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.syspath_prepend(tmp_path)
+    assert cli.main(["golden", "update", f"nets_to_hold:{name}", "--reason", "why", "--input-size", "8"]) == 2
+    assert told in capsys.readouterr().err
+    assert not (tmp_path / "golden").exists()
+
+
+def test_a_network_of_ones_own_by_either_name(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "nets_to_hold.py").write_text(NETS)
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.syspath_prepend(tmp_path)
+    assert cli.main(["golden", "update", "nets_to_hold:Whole", "--reason", "why", "--input-size", "8"]) == 0
+    for arguments in ([], ["nets_to_hold:Whole"], ["nets_to_hold.Whole"]):
+        assert cli.main(["golden", "check", *arguments]) == 0
+        assert "1 golden; checks: 6 pass, 0 fail" in capsys.readouterr().out
+    assert "--input-size 3x8x8" in (tmp_path / "golden" / "nets_to_hold.Whole.json").read_text()
+    assert cli.main(["golden", "update", "nets_to_hold.Whole", "--reason", "again"]) == 0
+    assert "kept: nothing moved" in capsys.readouterr().out
+
+
 def test_an_empty_folder_is_told(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert cli.main(["golden", "check", "--golden-dir", str(tmp_path)]) == 2
     assert "there is no golden" in capsys.readouterr().err
@@ -171,9 +240,14 @@ def test_an_empty_folder_is_told(tmp_path: Path, capsys: pytest.CaptureFixture[s
 def test_a_module_of_ones_own(tmp_path: Path) -> None:
     network = source().build()
     assert not check_golden(network, "mine", golden_dir=tmp_path).passed
-    assert update_golden(network, "mine", reason="first", golden_dir=tmp_path, input_size=SIZE) == "new"
+    assert (
+        update_golden(network, "mine", reason="first", golden_dir=tmp_path, input_size=SIZE)
+        == "written, for 3x12x11: new"
+    )
     report = check_golden(network, "mine", golden_dir=tmp_path)
     assert report.passed
+    report = check_golden(network, "mine", golden_dir=tmp_path, input_size=16)
+    assert "the golden is for inputs of 3x12x11, not of 3x16x16" in str(report)
     other_eps(network)
     report = check_golden(network, "mine", golden_dir=tmp_path)
     assert not report.passed
@@ -187,6 +261,6 @@ def test_a_name_must_be_one_of_a_file(tmp_path: Path, name: str | None) -> None:
 
 
 def test_a_specification_names_its_golden(tmp_path: Path) -> None:
-    assert update_golden("repro:lenet5", reason="first", golden_dir=tmp_path) == "new"
+    assert update_golden("repro:lenet5", reason="first", golden_dir=tmp_path) == "written, for 1x32x32: new"
     assert store.names(tmp_path) == ["lenet5"]
     assert resolve("repro:lenet5").spec == Golden.load(tmp_path, "lenet5").network

@@ -16,6 +16,7 @@ from repro import models
 from repro.errors import ReproError
 from repro.faults import Fault, faults
 from repro.golden import golden as module
+from repro.golden.folder import update
 from repro.golden.golden import CHECKS, Golden, Subject, check, golden_size, make
 from repro.golden.recording import stages
 from repro.graph import trace
@@ -332,3 +333,81 @@ def faulty(name: str, fault: Fault) -> Source:
         return network
 
     return dataclasses.replace(resolve(f"repro:{name}"), build=build)
+
+
+# --- programs of other kinds -------------------------------------------------------------------------------------
+
+
+class Several(Net):
+    def forward(self, x: torch.Tensor) -> Any:
+        logits = super().forward(x)
+        return {"scores": logits, "best": logits.argmax(1), "large": logits > 0, "pair": torch.complex(logits, logits)}
+
+
+class Renamed(Net):
+    def forward(self, x: torch.Tensor) -> Any:
+        logits = super().forward(x)
+        return {"points": logits, "best": logits.argmax(1), "large": logits > 0, "pair": torch.complex(logits, logits)}
+
+
+def test_outputs_of_every_kind_are_held_and_their_names(tmp_path: Path) -> None:
+    found = make(source(network=Several), SIZE, "why", "how")
+    assert len([name for name in found.stages if name.startswith("output ")]) == 4
+    assert outcomes(list(check(found, source(network=Several)))) == [Outcome.PASS] * len(CHECKS)
+    result = next(iter(check(found, source(network=Renamed))))
+    assert result.outcome is Outcome.FAIL
+    assert "points" in result.message
+
+
+class Ordered(Net):
+    first, second = "a", "b"
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.a, self.b = nn.Linear(6, 3), nn.Linear(6, 50)
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        x = self.pool(self.blocks(self.stem(x))).flatten(1)
+        found = {name: getattr(self, name)(x) for name in (self.first, self.second)}
+        return torch.cat([found["a"], found["b"]], 1)
+
+
+class Reordered(Ordered):
+    first, second = "b", "a"
+
+
+def test_branches_may_run_in_another_order() -> None:
+    found = make(source(network=Ordered), SIZE, "why", "how")
+    assert outcomes(list(check(found, source(network=Reordered)))) == [Outcome.PASS] * len(CHECKS)
+
+
+class Unused(Net):
+    def __init__(self) -> None:
+        super().__init__()
+        self.left_over = nn.Linear(3, 3)
+
+
+class Sequence(Net):
+    def __init__(self) -> None:
+        super().__init__()
+        self.weigh = nn.Sequential(nn.Linear(6, 6))
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        rows = self.blocks(self.stem(x)).flatten(2)[:, :, :5].permute(2, 0, 1)  # five places first, then the images
+        return self.fc(self.weigh(rows).mean(0))
+
+
+@pytest.mark.parametrize("network", [Unused, Sequence])
+def test_what_no_output_reads_and_what_has_no_row_for_each_input_is_not_held(network: type[nn.Module]) -> None:
+    found = make(source(network=network), SIZE, "why", "how")
+    assert "weigh.0" not in found.stages
+    assert outcomes(list(check(found, source(network=network)))) == [Outcome.PASS] * len(CHECKS)
+
+
+@pytest.mark.parametrize("outputs", [1, 2])
+@pytest.mark.parametrize("inputs", [37, 128])
+def test_a_network_of_few_outputs_holds_when_it_is_made(tmp_path: Path, inputs: int, outputs: int) -> None:
+    def build() -> nn.Module:
+        return nn.Sequential(nn.Flatten(), nn.Linear(inputs, 16), nn.ReLU(), nn.Linear(16, outputs))
+
+    assert update(tmp_path, "few", Source("few (few)", build, on_meta=False), (inputs,), "why", "how").endswith("new")
