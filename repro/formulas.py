@@ -1,4 +1,4 @@
-"""Networks that no library has, against a second evaluation of their papers' formulas."""
+"""Networks that neither torchvision nor timm has, against a second evaluation of their papers' formulas."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A second evaluation of the networks that no library has, in float64, from the papers' formulas by NumPy alone.
+"""A second evaluation of networks, in float64, from the formulas of their papers by NumPy alone.
 
 Nothing here is shared with the modules: neither code nor operations nor the connection table of LeNet-5, which is the
 ledger's. Arrays are (batch, channels, height, width); weights come under the networks' state_dict keys.
