@@ -394,7 +394,8 @@ class Sequence(Net):
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
         rows = self.blocks(self.stem(x)).flatten(2)[:, :, :5].permute(2, 0, 1)  # five places first, then the images
-        return self.fc(self.weigh(rows).mean(0))
+        x = self.fc(self.weigh(rows).mean(0))
+        return x
 
 
 @pytest.mark.parametrize("network", [Unused, Sequence])
