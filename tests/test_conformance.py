@@ -128,7 +128,7 @@ def test_a_fact_that_does_not_agree_must_be_as_it_says_and_not_as_printed() -> N
 def test_a_network_without_facts_is_skipped_and_says_where_it_is_from() -> None:
     result = check(models.get("lenet5_28"))
     assert result.outcome is Outcome.SKIP
-    assert "no fact of the ledger is about this network (no paper:" in result.message
+    assert "its paper prints no number of this network that could be measured (no paper:" in result.message
 
 
 @pytest.mark.parametrize(

@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 
 import repro
+from repro.golden.golden import CHECKS as OF_GOLDENS
 from repro.parity.check import CHECKS
 
 PACKAGE = Path(repro.__file__).parent
@@ -64,7 +65,7 @@ def uncontrolled(checks: set[str], tests: Path) -> list[str]:
 
 
 def test_every_check_has_a_negative_control() -> None:
-    assert uncontrolled({*CHECKS, *named(PACKAGE)}, TESTS) == []
+    assert uncontrolled({*CHECKS, *OF_GOLDENS, *named(PACKAGE)}, TESTS) == []
 
 
 def test_the_checks_are_found_by_name_too() -> None:

@@ -116,8 +116,6 @@ class Subject:
         self._paths = stages(self.network.graph(size)) if paths is None else frozenset(paths)
         self.inputs = inputs(size, SEED)
         self.images = torch.stack(list(self.inputs.values()))
-        if self.network.draws(size):
-            raise ReproError(f"{source.spec} draws random numbers in eval mode: it has no outputs to be held still")
         self._narrow = self.network.conditioned(size, SEED)
         self._wide = widened(self._narrow)
         self.truth: dict[str, torch.Tensor] = {}
@@ -176,6 +174,8 @@ def make(source: Source, size: Size, reason: str, command: str) -> Golden:
     of which something is NaN or infinite.
     """
     subject = Subject(source, size)
+    if subject.network.draws(size):
+        raise ReproError(f"{source.spec} draws random numbers in eval mode: it has no outputs to be held still")
     found = subject.wide()
     again = subject.wide(WIDE[1])
     # What has as many rows as there are inputs, and with fewer inputs has not fewer, has no row for each.

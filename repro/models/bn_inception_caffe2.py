@@ -17,7 +17,7 @@ from repro.models.bn_inception import BNInception, ConvBN, Downsampling, Incepti
 
 
 def pooling() -> nn.MaxPool2d:
-    """A pooling of stride 2 as Caffe has it."""
+    """A pooling of 3x3, stride 2 (arXiv:1502.03167, Figure 5), that rounds up as Caffe's do."""
     return nn.MaxPool2d(3, stride=2, ceil_mode=True)
 
 

@@ -14,7 +14,7 @@ from repro.models.googlenet import GoogLeNet
 
 
 def response_norm() -> nn.LocalResponseNorm:
-    """Local response normalisation with k = 1, n = 5, alpha = 1e-4, beta = 0.75.
+    """Local response normalisation with k = 1, n = 5, alpha = 1e-4, beta = 0.75, as in Caffe's files of both.
 
     The alpha of Caffe's layer multiplies the mean of the squares, as torch's does, and the paper's their sum.
     """
@@ -22,7 +22,7 @@ def response_norm() -> nn.LocalResponseNorm:
 
 
 class AlexNetBVLC(AlexNet):
-    """AlexNet in Caffe.
+    """AlexNet as in the Caffe authors' models/bvlc_alexnet/train_val.prototxt.
 
     Input (batch, in_channels, height, width), 227x227 in the file, and 199 to 230 pixels with the same 6x6 last map;
     output logits (batch, num_classes).
@@ -58,7 +58,7 @@ class GoogLeNetBVLC(GoogLeNet):
     },
 )
 def gaussian_small_biases(network: AlexNet) -> None:
-    """As in the paper, but for biases of 0.1 where that has one, and N(0, 0.005^2) in fc6 and fc7."""
+    """As in the paper (section 5), but for biases of 0.1 where that has one, and N(0, 0.005^2) in fc6 and fc7."""
     for name, parameter in network.named_parameters():
         layer = name.partition(".")[0]
         if name.endswith("weight"):

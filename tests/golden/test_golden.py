@@ -186,9 +186,7 @@ def less_precise(net: Any, only: str) -> None:
     net.blocks[0].conv.register_forward_pre_hook(round_off)
 
 
-@pytest.mark.control("golden.float32")
-@pytest.mark.control("golden.float32.2-threads")
-@pytest.mark.control("golden.float32.channels_last")
+@pytest.mark.control("golden.float32", "golden.float32.2-threads", "golden.float32.channels_last")
 @pytest.mark.parametrize(
     ("only", "failing"),
     [
