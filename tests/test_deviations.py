@@ -17,7 +17,6 @@ import torch.nn.functional as F
 import torchvision
 from torch import nn
 
-import repro
 from repro import models
 from repro.deviations import Check, Deviation, RegisterError, parse, register
 from repro.deviations import check as checking
@@ -31,7 +30,7 @@ from repro.references import Source, resolve
 from repro.render.deviations import markdown, table, total
 from repro.result import Outcome
 
-PAGE = Path(repro.__file__).parents[1] / "docs" / "deviations.md"
+PAGE = Path(__file__).parents[1] / "docs" / "deviations.md"
 
 ENTRIES = {entry.id: entry for entry in register().deviations}
 CHECKED = [name for name, entry in ENTRIES.items() if entry.checks]

@@ -7,7 +7,6 @@ from typing import Any
 
 import pytest
 
-import repro
 from repro.conformance import Row, rows
 from repro.papers import Paper, Slip, papers
 from repro.render.facts import errata, page, slips, summary, table
@@ -15,7 +14,7 @@ from repro.render.page import escaped, shown
 from repro.render.text import ledger
 from repro.result import Outcome, Result
 
-DOCS = Path(repro.__file__).parents[1] / "docs"
+DOCS = Path(__file__).parents[1] / "docs"
 STALE = "docs/{} is not current; nox -s docs makes it anew"
 
 
