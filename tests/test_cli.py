@@ -810,21 +810,28 @@ def test_help_and_version_go_to_stdout_and_fit_the_terminal(
 def test_facts_of_a_paper_fit_the_terminal_and_end_with_their_counts(run: Run) -> None:
     ran = run("facts", "owt")
     assert (ran.code, ran.err) == (0, "")
+    assert ran.out.startswith("owt: One weird trick ")
     assert ran.out.endswith("\n7 facts: 3 agree, 2 hyper-parameters, 1 erratum, 1 unexplained\n")
     assert len(ran.longest) <= COLUMNS
+    assert run("facts", "owt", "--verdict", "fail").out == "no such fact is in the ledger\n"
 
 
 def test_facts_as_a_page_are_those_of_the_paper(run: Run) -> None:
     ran = run("facts", "owt", "--format", "markdown")
     assert ran.out.startswith("# What the papers print\n")
     assert "| owt.filters.cfg | author configuration (not in the paper) |" in ran.out
+    assert "Every number of the ledger that is in the paper owt, where it stands" in ran.out
+    chosen = run("facts", "owt", "--network", "alexnet_owt", "--verdict", "erratum", "--format", "markdown").out
+    told = "that is in the paper owt and measured on alexnet_owt and of the verdict erratum,"
+    assert told in " ".join(chosen.split())
 
 
 def test_errata_of_a_paper_are_its_errata_and_slips(run: Run) -> None:
     ran = run("errata", "zfnet")
     assert (ran.code, ran.err) == (0, "")
-    assert ran.out.startswith("zfnet, 5.1: better by 1.7 %")
-    assert ran.out.endswith("\n1 fact: 1 erratum\n")
+    assert ran.out.startswith("zfnet: Visualizing and Understanding Convolutional Networks (arXiv:1311.2901)\n")
+    assert "\n  sec. 5.1\n      printed  better by 1.7 %" in ran.out
+    assert ran.out.endswith("\n1 fact: 1 erratum; 1 slip\n")
     document = json.loads(run("errata", "zfnet", "--format", "json").out)
     assert [fact["id"] for fact in document["facts"]] == ["zfnet.sparse"]
     assert [slip["locus"] for slip in document["slips"]] == ["5.1"]

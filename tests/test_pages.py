@@ -9,7 +9,7 @@ import pytest
 
 from repro.conformance import Row, rows
 from repro.papers import Paper, Slip, papers
-from repro.render.facts import errata, page, slips, summary, table
+from repro.render.facts import errata, page, summary
 from repro.render.page import escaped, shown
 from repro.render.text import ledger
 from repro.result import Outcome, Result
@@ -50,6 +50,17 @@ def test_what_is_not_measured_says_why_but_for_the_commonest_reasons() -> None:
     assert "**result**, of training." in "\n".join(told)
 
 
+def test_a_page_of_some_facts_does_not_say_that_they_are_all() -> None:
+    told = "\n".join(page([row()], [NET]))
+    assert "Every number that the papers print of their networks, where it stands," in told
+    told = "\n".join(page([row()], [NET], ["in the paper net", "of the verdict agrees"]))
+    assert "Every number of the ledger that is in the paper net and of the verdict agrees, where it stands" in told
+    assert "that the papers print" not in told
+    assert "What is not measured" not in told, "all of them are"
+    odd = [row(measured=None, measure="", verdict="result", told="odd")]
+    assert "for the commonest reason: **result**, odd." in "\n".join(page(odd, [NET]))
+
+
 @pytest.mark.parametrize(
     ("measure", "measured", "expected"),
     [
@@ -58,20 +69,28 @@ def test_what_is_not_measured_says_why_but_for_the_commonest_reasons() -> None:
         ("groups", [1, 2, 1], "1, 2, 1"),
         ("parameters", 60000, "60,000"),
         ("convolutions", ["3x3 64", "1x1 8"], "3x3 64; 1x1 8"),
+        ("convolutions", ["3x3 64", "1x1 8"] * 3, "3 times (3x3 64; 1x1 8)"),
+        ("convolutions", ["1x1 8", "1x1 8", "3x3 64"] * 2, "2 times (1x1 8; 1x1 8; 3x3 64)"),
+        ("convolutions", ["1x1 8", "1x1 8"], "1x1 8; 1x1 8"),
+        ("branches", ["", "1x1 8"], "none; 1x1 8"),
         ("factors", [2 / 3, 1.7159], "0.666667; 1.7159"),
     ],
 )
 def test_a_measured_value_is_told_by_what_it_is(measure: str, measured: Any, expected: str) -> None:
     assert f"| {expected} |" in "\n".join(page([row(measure=measure, measured=measured)], [NET]))
-    assert f"measured {expected}" in "\n".join(table([row(measure=measure, measured=measured)]))
+
+
+def test_an_erratum_of_several_networks_is_told_once_with_them() -> None:
+    rows = [row(verdict="erratum", measured=8, network=name) for name in ("lenet5", "vgg11")]
+    (line,) = (line for line in errata(rows, [NET]) if line.startswith("- **erratum**"))
+    assert "measured 8 on `lenet5`, `vgg11`." in line
 
 
 def test_an_erratum_is_told_with_its_arithmetic_and_a_slip_with_what_it_should_be() -> None:
     told = list(errata([row(verdict="erratum", measured=8, told="2 * 4 = 8")], [NET]))
-    assert r"- **erratum**, section 3. side: printed 7; measured 8.<br>2 \* 4 = 8." in told
+    assert r"- **erratum**, section 3. side: printed 7; measured 8 on `lenet5`.<br>2 \* 4 = 8." in told
     assert "- **slip**, section 5. Printed this.<br>that." in told
     assert told[0] == "# Errata of the papers\n"
-    assert list(slips([NET])) == ["net, 5: this; that"]
 
 
 def test_what_would_be_markup_is_escaped() -> None:
@@ -83,7 +102,7 @@ def test_counts_read_as_english() -> None:
     verdicts = ["agrees"] * 34 + ["erratum"] * 2 + ["convention"]
     assert summary(verdicts) == "37 facts: 34 agree, 2 errata, 1 convention"
     assert summary(["agrees"]) == "1 fact: 1 agrees"
-    assert summary([]) == "none"
+    assert summary([]) == "no such fact is in the ledger"
 
 
 def test_verify_ends_with_what_became_of_every_fact() -> None:

@@ -50,10 +50,23 @@ def _facts(options: argparse.Namespace) -> int:
 
         print(json.document(facts=[vars(row) for row in found], summary=dict(Counter(row.verdict for row in found))))
     else:
-        from repro.render import facts as rendering
+        from repro.render import facts as pages
+        from repro.render import ledger as rendering
 
-        print(*(rendering.page(found, chosen) if options.format == "markdown" else rendering.table(found)), sep="\n")
+        page = options.format == "markdown"
+        print(*(pages.page(found, chosen, _chosen(options)) if page else rendering.facts(found, chosen)), sep="\n")
     return 1 if any(row.verdict == "fail" for row in found) else 0
+
+
+def _chosen(options: argparse.Namespace) -> list[str]:
+    """What is said of facts that were chosen; nothing if they are all."""
+    verdicts = " or ".join(options.verdict or ())
+    told = {
+        f"in the paper {options.paper}": options.paper,
+        f"measured on {options.network}": options.network,
+        f"of the verdict {verdicts}": verdicts,
+    }
+    return [words for words, given in told.items() if given]
 
 
 def _errata(options: argparse.Namespace) -> int:
@@ -67,12 +80,10 @@ def _errata(options: argparse.Namespace) -> int:
         slips = [{"paper": each.name, **vars(slip)} for each in chosen for slip in each.slips]
         print(json.document(facts=[vars(row) for row in found], slips=slips))
     else:
-        from repro.render import facts as rendering
+        from repro.render import facts as pages
+        from repro.render import ledger as rendering
 
-        if options.format == "markdown":
-            print(*rendering.errata(found, chosen), sep="\n")
-        else:
-            print(*rendering.slips(chosen), *rendering.table(found), sep="\n")
+        print(*(pages if options.format == "markdown" else rendering).errata(found, chosen), sep="\n")
     return 1 if any(row.verdict == "fail" for row in found) else 0
 
 

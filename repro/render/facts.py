@@ -1,16 +1,13 @@
-"""Facts of the papers, for a terminal of 80 columns and as pages."""
+"""Facts of the papers as pages; `repro.render.ledger` has them for a terminal."""
 
 from __future__ import annotations
 
 import re
-import textwrap
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 from repro.render.page import escaped, joined, shown
-
-WIDTH = 79
 
 # How a count of one reads in a sentence; the others are the same in one and in many.
 _PLURALS = {
@@ -23,41 +20,34 @@ _PLURALS = {
 }
 _SINGULARS = {"fail": "fails"}
 
+# What became of a fact that a network can confirm.
+MEANINGS = {
+    "agrees": "as printed, to the precision of the print",
+    "erratum": "what the paper itself says elsewhere, or what it quotes, makes it another number",
+    "convention": "it is right by a way of counting that is not said, or that is not kept",
+    "unexplained": "no way of counting gives it",
+}
+
 _SHAPES = ("output", "incoming", "image", "weight_shape")  # measures whose numbers belong together
 
 
-def table(rows: Sequence[Any]) -> Iterator[str]:
-    """One paragraph a fact, by paper and network; the counts at the end."""
-    for (paper, network), group in _grouped(rows, lambda row: (_paper(row), row.network)):
-        yield _wrapped(f"{paper}: {network}", "", "  ")
-        for row in group:
-            yield _wrapped(f"{row.verdict:<11} {row.locus}: {_sentence(row)}", "  ", " " * 14)
-    yield ""
-    yield summary({row.id: row.verdict for row in rows}.values())  # a fact may be measured on several networks
+def page(rows: Sequence[Any], papers: Sequence[Any], chosen: Sequence[str] = ()) -> Iterator[str]:
+    """The page of facts: a section a paper, what is measured and what is not in two tables.
 
-
-def page(rows: Sequence[Any], papers: Sequence[Any]) -> Iterator[str]:
-    """The page of all facts: a section a paper, what is measured and what is not in two tables."""
-    reasons = {
-        verdict: Counter(row.told for row in rows if row.verdict == verdict).most_common(1)[0][0]
-        for verdict in ("hyper-parameter", "result")
-        if any(row.verdict == verdict for row in rows)
-    }
+    chosen  what is said of them, if they are not all there are: `in the paper lenet`
+    """
+    reasons = usual_reasons(rows)
     yield "# What the papers print\n"
     yield joined(
-        "Every number that the papers print of their networks, where it stands, and what is measured on the networks "
+        f"Every number {_those(chosen)}, where it stands, and what is measured on the networks "
         "of the catalog. `repro facts` measures them again; it fails where one is not as it is said here.",
-        "**agrees**: as printed, to the precision of the print. **erratum**: what the paper itself says elsewhere, or "
-        "what it quotes, makes it another number. **convention**: it is right by a way of counting that is not said, "
-        "or that is not kept. **unexplained**: no way of counting gives it. [errata.md](errata.md) has the arithmetic "
-        "of these three.",
-        "What is not measured says why in its row, but for the two commonest reasons: "
-        + "; ".join(f"**{verdict}**, {reason}" for verdict, reason in sorted(reasons.items()))
-        + ".",
+        ". ".join(f"**{verdict}**: {meaning}" for verdict, meaning in MEANINGS.items())
+        + ". [errata.md](errata.md) has the arithmetic of the last three.",
+        *_of_unmeasured(reasons),
     )
     yield "| paper | facts | agree | errata | conventions | unexplained | measured | not measured |"
     yield "|---|--:|--:|--:|--:|--:|--:|--:|"
-    of_papers = [(each, [row for row in rows if _paper(row) == each.name]) for each in _by_year(papers)]
+    of_papers = [(each, [row for row in rows if paper_of(row) == each.name]) for each in by_year(papers)]
     sections = [(each, found) for each, found in of_papers if found]
     for each, found in sections:
         yield f"| [{escaped(each.title)}](#{each.name}) | {' | '.join(map(str, _counts(found)))} |"
@@ -84,26 +74,32 @@ def errata(rows: Sequence[Any], papers: Sequence[Any]) -> Iterator[str]:
         "counting gives. Measured is what the networks of the catalog have, where a network can show it. A **slip** is "
         "a wrong name or caption, which no network could show.",
     )
-    for each in _by_year(papers):
-        found = [row for row in rows if _paper(row) == each.name]
+    for each in by_year(papers):
+        found = [row for row in rows if paper_of(row) == each.name]
         if not found and not each.slips:
             continue
         yield f"## {each.title}\n"
         yield f"{each.authors}, {each.year}, {each.identifier}.\n"
-        for row, _ in _merged(found):
-            measured = f"; measured {_found(row)}" if row.measured is not None else ""
-            numbers = escaped(f"{_place(row.locus)}. {row.quantity}: printed {row.printed}{measured}")
-            yield f"- **{row.verdict}**, {numbers}.<br>{escaped(row.told)}."
+        for row, networks in merged(found):
+            measured = f"; measured {found_text(row)}" if row.measured is not None else ""
+            numbers = escaped(f"{place(row.locus)}. {row.quantity}: printed {row.printed}{measured}")
+            on = f" on {', '.join(f'`{network}`' for network in networks)}" if measured else ""
+            yield f"- **{row.verdict}**, {numbers}{on}.<br>{escaped(row.told)}."
         for slip in each.slips:
-            yield f"- **slip**, {escaped(f'{_place(slip.locus)}. Printed {slip.printed}')}.<br>{escaped(slip.instead)}."
+            yield f"- **slip**, {escaped(f'{place(slip.locus)}. Printed {slip.printed}')}.<br>{escaped(slip.instead)}."
         yield ""
 
 
-def slips(papers: Sequence[Any]) -> Iterator[str]:
-    """What is printed wrongly and is no fact of a network, one paragraph each, for a terminal."""
-    for each in papers:
-        for slip in each.slips:
-            yield _wrapped(f"{each.name}, {slip.locus}: {slip.printed}; {slip.instead}", "", "  ")
+def _those(chosen: Sequence[str]) -> str:
+    return f"of the ledger that is {' and '.join(chosen)}" if chosen else "that the papers print of their networks"
+
+
+def _of_unmeasured(reasons: Mapping[str, str]) -> Iterator[str]:
+    if reasons:
+        told = "; ".join(f"**{verdict}**, {reason}" for verdict, reason in sorted(reasons.items()))
+        several = "reasons" if len(reasons) > 1 else "reason"
+        count = "two commonest" if len(reasons) > 1 else "commonest"
+        yield f"What is not measured says why in its row, but for the {count} {several}: {told}."
 
 
 def _measured(rows: Sequence[Any]) -> Iterator[str]:
@@ -111,10 +107,10 @@ def _measured(rows: Sequence[Any]) -> Iterator[str]:
         return
     yield "| fact | where | what | printed | measured | on | verdict |"
     yield "|---|---|---|---|---|---|---|"
-    for row, networks in _merged(rows):
+    for row, networks in merged(rows):
         verdict = f"{row.verdict}: {row.told}" if row.verdict == "fail" else row.verdict
         on = ", ".join(f"`{network}`" for network in networks)
-        cells = (row.id, row.locus, row.quantity, row.printed, _found(row))
+        cells = (row.id, row.locus, row.quantity, row.printed, found_text(row))
         yield f"{_line(*cells)} {on} | {escaped(verdict)} |"
     yield ""
 
@@ -132,9 +128,18 @@ def _unmeasured(rows: Sequence[Any], reasons: Mapping[str, str]) -> Iterator[str
     yield ""
 
 
-def _merged(rows: Sequence[Any]) -> Iterator[tuple[Any, list[str]]]:
+def usual_reasons(rows: Sequence[Any]) -> dict[str, str]:
+    """Why facts of the two kinds that no network shows are not measured, for the most of them; said once for all."""
+    return {
+        verdict: Counter(row.told for row in rows if row.verdict == verdict).most_common(1)[0][0]
+        for verdict in ("hyper-parameter", "result")
+        if any(row.verdict == verdict for row in rows)
+    }
+
+
+def merged(rows: Sequence[Any]) -> Iterator[tuple[Any, list[str]]]:
     """Each fact once with the networks on which the same is found, in their order."""
-    for _, group in _grouped(rows, lambda row: (row.id, row.verdict, str(row.measured))):
+    for _, group in grouped(rows, lambda row: (row.id, row.verdict, str(row.measured))):
         yield group[0], [row.network for row in group]
 
 
@@ -147,24 +152,26 @@ def _counts(rows: Sequence[Any]) -> list[int]:
     return [len(verdicts), *told, len(measured), len(verdicts) - len(measured)]
 
 
-def _by_year(papers: Sequence[Any]) -> list[Any]:
+def by_year(papers: Sequence[Any]) -> list[Any]:
+    """Papers in the order in which they appeared."""
     return sorted(papers, key=lambda each: (each.year, each.title))
 
 
-def _place(locus: str) -> str:
+def place(locus: str, section: str = "section") -> str:
     """A locus in a sentence: `section 3.5`, where the papers' own numbers would not be known for sections."""
-    return f"section {locus}" if re.match(r"(\d|[IVX]+\b)", locus) else locus
+    return f"{section} {locus}" if re.match(r"(\d|[IVX]+\b)", locus) else locus
 
 
 def _line(*cells: str) -> str:
     return f"| {' | '.join(map(escaped, cells))} |"
 
 
-def _paper(row: Any) -> str:
+def paper_of(row: Any) -> str:
+    """The short name of the paper that a fact is of."""
     return str(row.id.partition(".")[0])
 
 
-def _grouped(rows: Sequence[Any], key: Any) -> Iterator[tuple[Any, list[Any]]]:
+def grouped(rows: Sequence[Any], key: Any) -> Iterator[tuple[Any, list[Any]]]:
     """By a key, each in the order in which it first comes."""
     found: dict[Any, list[Any]] = {}
     for row in rows:
@@ -177,7 +184,7 @@ def summary(verdicts: Iterable[str]) -> str:
     counts = Counter(verdicts)
     told = counted(counts)
     facts = "fact" if sum(counts.values()) == 1 else "facts"
-    return f"{sum(counts.values())} {facts}: {told}" if counts else "none"
+    return f"{sum(counts.values())} {facts}: {told}" if counts else "no such fact is in the ledger"
 
 
 def counted(verdicts: Counter[str]) -> str:
@@ -189,13 +196,7 @@ def _plural(verdict: str, count: int) -> str:
     return _SINGULARS.get(verdict, verdict) if count == 1 else _PLURALS.get(verdict, verdict)
 
 
-def _sentence(row: Any) -> str:
-    measured = f"; measured {_found(row)}" if row.measured is not None else ""
-    told = f": {row.told}" if row.told else ""
-    return f"{row.quantity} {row.printed}{measured}{told}"
-
-
-def _found(row: Any) -> str:
+def found_text(row: Any) -> str:
     """The measured value as people write it: 5x5/1 for a window of stride 1, 64x7x7 for a shape."""
     if row.measured is None:
         return ""
@@ -203,9 +204,3 @@ def _found(row: Any) -> str:
         kernel, stride = row.measured
         return f"{kernel}x{kernel}/{stride}"
     return shown(row.measured, between="x" if row.measure in _SHAPES else ", ")
-
-
-def _wrapped(text: str, first: str, rest: str) -> str:
-    return textwrap.fill(
-        text, WIDTH, initial_indent=first, subsequent_indent=rest, break_long_words=False, break_on_hyphens=False
-    )

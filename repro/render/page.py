@@ -25,7 +25,17 @@ def shown(value: Any, between: str = ", ") -> str:
         return "yes" if value else "no"
     if isinstance(value, list):
         numbers = all(isinstance(item, int) and not isinstance(item, bool) for item in value)
-        return (between.join(map(str, value)) if numbers else "; ".join(map(shown, value))) if value else "none"
+        if not value:
+            return "none"
+        return between.join(map(str, value)) if numbers else _repeated([*map(shown, value)])
     if isinstance(value, int):
         return f"{value:,}"
-    return f"{value:.6g}" if isinstance(value, float) else str(value)
+    return f"{value:.6g}" if isinstance(value, float) else str(value) or "none"
+
+
+def _repeated(words: list[str]) -> str:
+    """Words in a row; if they are the same few over and over, these once: `3 times (1x1 64; 3x3 64)`."""
+    for period in range(2, len(words) // 2 + 1):
+        if words == words[:period] * (len(words) // period):
+            return f"{len(words) // period} times ({'; '.join(words[:period])})"
+    return "; ".join(words)
