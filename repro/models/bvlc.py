@@ -41,6 +41,8 @@ class AlexNetBVLC(AlexNet):
 class GoogLeNetBVLC(GoogLeNet):
     """GoogLeNet in Caffe; it takes and gives what `GoogLeNet` does."""
 
+    name = "googlenet_bvlc"
+
     def __init__(self, num_classes: int, in_channels: int) -> None:
         super().__init__(num_classes, in_channels)
         self.norm1 = response_norm()

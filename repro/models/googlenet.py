@@ -81,6 +81,8 @@ class GoogLeNet(nn.Module):
     more are admitted, and the output is the logits (batch, num_classes).
     """
 
+    name = "googlenet"
+
     def __init__(self, num_classes: int, in_channels: int) -> None:
         super().__init__()
         self.in_channels = in_channels
@@ -108,9 +110,9 @@ class GoogLeNet(nn.Module):
 
     def forward(self, x: torch.Tensor) -> torch.Tensor | GoogLeNetOutputs:
         if self.training:
-            require_images(x, "googlenet in train mode", self.in_channels, smallest=223, largest=270)
+            require_images(x, f"{self.name} in train mode", self.in_channels, smallest=223, largest=270)
         else:
-            require_images(x, "googlenet", self.in_channels, smallest=31)
+            require_images(x, self.name, self.in_channels, smallest=31)
         x = self.norm1(self.pool(self.conv1(x)))
         x = self.pool(self.norm2(self.conv2(self.conv2_reduce(x))))
         x = self.pool(self.inception_3b(self.inception_3a(x)))

@@ -20,8 +20,8 @@ from repro.references import Size, Source, resolve
 from repro.result import Outcome, Result
 
 NO_REFERENCE = (
-    "no reference: torchvision, timm, pytorchcv and onnx do not have this network, so no other implementation was "
-    "compared; conformance holds it against its paper"
+    "no reference: torchvision, timm, pytorchcv, keras and onnx do not have this network, so no other implementation "
+    "was compared; conformance holds it against its paper"
 )
 
 

@@ -64,6 +64,15 @@ def test_the_smallest_and_the_largest_image_are_those_of_the_arithmetic(monkeypa
             network(images(1, 3, *size))
 
 
+@pytest.mark.parametrize("name", ["googlenet", "googlenet_bvlc"])
+def test_a_wrong_image_is_refused_by_the_network_that_was_given_it(name: str) -> None:
+    network = on_meta(name)
+    with pytest.raises(ValueError, match=f"a 30x31 image was given; {name} takes .* at least 31 pixels"):
+        network(images(1, 3, 30, 31))
+    with pytest.raises(ValueError, match=f"a 222x223 image was given; {name} in train mode takes .* 223 to 270 pixels"):
+        network.train()(images(1, 3, 222, 223))
+
+
 def test_the_initialisation_is_that_of_the_file() -> None:
     with torch.device("meta"):
         network = alexnet_bvlc(num_classes=10)

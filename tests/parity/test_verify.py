@@ -6,6 +6,7 @@ import importlib
 import pickle
 import re
 import sys
+import tomllib
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -372,6 +373,9 @@ def test_a_variant_without_references_is_skipped_with_the_reason() -> None:
     results = list(verification.verify(catalog()["lenet5"], Stopwatch()))
     assert [(result.check, result.outcome) for result in results] == [("structure", SKIP), ("initialisation", PASS)]
     assert results[0].message == verification.NO_REFERENCE
+    project = tomllib.loads((Path(__file__).parents[2] / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+    for library in ("torchvision", "timm", *project["optional-dependencies"]):
+        assert library in verification.NO_REFERENCE
     assert exit_code(results) == 0
 
 
