@@ -456,6 +456,17 @@ def test_a_row_that_does_not_fit_would_be_noticed() -> None:
     assert max(map(len, rows("b" * COLUMNS)[0].split("\n"))) > COLUMNS
 
 
+def test_the_line_of_many_papers_fits_the_terminal() -> None:
+    fact = {"facts": [{"confirmed": True}] * 17}
+    papers = "arXiv:1512.03385, arXiv:1605.07146, arXiv:1611.05431"
+    assert list(rendering.lines([Result("conformance", "net", papers, Outcome.PASS, "", fact)])) == [
+        "  arXiv:1512.03385, arXiv:1605.07146,",
+        "    arXiv:1611.05431                   17 of 17 printed facts confirmed",
+    ]
+    (line,) = rendering.lines([Result("conformance", "net", "NIPS 25", Outcome.PASS, "", fact)])
+    assert line == f"{'  NIPS 25':<38} 17 of 17 printed facts confirmed"
+
+
 # --- verify --power ----------------------------------------------------------------------------------------------
 
 COUNTS = ("planted", "equivalent", "caught", "located")
@@ -548,6 +559,13 @@ def test_a_bad_number_of_processes_is_a_usage_error(run: Run, jobs: str) -> None
     ran = run("verify", "--power", "lenet5", f"--jobs={jobs}")
     assert (ran.code, ran.out) == (2, "")
     assert f"argument --jobs: {jobs!r} is no number of processes; expected 1 or more" in ran.err
+
+
+def test_processes_without_power_are_refused(run: Run, small_catalog: Callable[..., None], nets: str) -> None:
+    small_catalog(f"{nets}:Net")
+    message = refused(run("verify", "--jobs", "2"))
+    assert message.startswith("--jobs 2 was given without --power; ")
+    assert message.endswith(": leave --jobs out, or add --power to plant faults")
 
 
 def test_an_error_in_a_study_is_told_as_any_other(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -854,16 +872,31 @@ def test_deviations_that_are_as_recorded_are_clean(run: Run, registered: Callabl
     registered(8)
     ran = run("deviations")
     assert (ran.code, ran.err) == (0, "")
-    assert ran.out.startswith("pass  net.part (torchvision)\n")
+    assert ran.out.startswith("as described  net.part (torchvision)\n  paper      1: This.\n")
+    assert "\n  found      depth of torchvision:alexnet: 8\n" in ran.out
+    assert ran.out.endswith("\n1 entry: 1 as described; 1 check made\n")
     assert len(ran.longest) <= COLUMNS
     assert "What is recorded was found in torchvision 0.29.2." in run("deviations", "--format", "markdown").out
+
+
+def test_deviations_tell_how_far_they_are_on_a_terminal_and_only_there(
+    run: Run, registered: Callable[[int], None], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    registered(8)
+    monkeypatch.setattr(sys.stderr, "isatty", lambda: True)
+    told = run("deviations", "--format", "json")
+    assert "checking" in told.err
+    assert "1/1" in told.err
+    assert json.loads(told.out)["summary"]["pass"] == 1
 
 
 def test_a_reference_that_has_changed_is_a_finding(run: Run, registered: Callable[[int], None]) -> None:
     registered(9)
     ran = run("deviations")
     assert ran.code == 1
-    assert "- depth of torchvision:alexnet: CHANGED: 8, recorded 9" in ran.out
+    assert ran.out.startswith("CHANGED       net.part (torchvision)\n")
+    assert "\n  CHANGED    depth of torchvision:alexnet: 8, recorded 9\n" in ran.out
+    assert ran.out.endswith("\n1 entry: 1 CHANGED; 1 check made\n")
     report = json.loads(run("deviations", "--format", "json").out)
     (result,) = report["results"]
     assert (result["check"], result["outcome"], report["summary"]["fail"]) == ("deviation", "fail", 1)

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 from repro import models
 from repro.cli.options import SEED, Verbs, count, jobs
 from repro.cli.terminal import progress
+from repro.errors import ReproError
 from repro.papers import papers
 from repro.result import Result, exit_code
 
@@ -34,13 +35,20 @@ def add(verbs: Verbs, common: argparse.ArgumentParser) -> None:
         action="store_true",
         help="check the checks instead: plant faults in these networks, and run them correctly in other ways",
     )
-    verb.add_argument("--jobs", type=count, metavar="N", help="processes for --power (default: as memory allows)")
+    verb.add_argument(
+        "--jobs", type=count, metavar="N", help="processes, with --power only (default: as memory allows)"
+    )
     verb.set_defaults(run=_verify)
 
 
 def _verify(options: argparse.Namespace) -> int:
     named = {models.get(name).name for name in options.names}
     chosen = [variant for variant in models.catalog().values() if not named or variant.name in named]
+    if options.jobs and not options.power:
+        raise ReproError(
+            f"--jobs {options.jobs} was given without --power; networks are verified one after the other, in one "
+            "process: leave --jobs out, or add --power to plant faults"
+        )
     if options.power:
         return _power(options, [variant.name for variant in chosen])
     from repro.parity.network import Stopwatch

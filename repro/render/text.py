@@ -36,19 +36,25 @@ init     our initial values are as the paper or file named in the code says"""
 def lines(results: Sequence[Result]) -> Iterator[str]:
     """What there is to say of one network and one thing that it is held against."""
     first = results[0]
-    name = f"  {first.reference}"
     facts = first.evidence.get("facts", [])
     match first.check:
         case "conformance" if facts:
             told = f"{sum(fact['confirmed'] for fact in facts)} of {_count(len(facts), 'printed fact')} confirmed"
-            yield f"{name:<38} {told}"
+            yield from _beside(first.reference, told)
         case "conformance":
             pass
         case "formulas" if first.outcome is not Outcome.ERROR:
-            yield f"{name:<38} {first.evidence['difference']:.0e} from the paper's formulas"
+            yield from _beside(first.reference, f"{first.evidence['difference']:.0e} from the paper's formulas")
         case _ if len(results) > 1 or "missing" not in first.evidence:  # what is missing is told once for all
             yield row(results)
     yield from details(results)
+
+
+def _beside(name: str, told: str) -> Iterator[str]:
+    """What is told beside a name, which may be several: beside the last line of it."""
+    *above, last = _wrapped(name, "  ", "    ", _NAME).split("\n")
+    yield from above
+    yield f"{last:<{_NAME}} {told}"
 
 
 def row(results: Sequence[Result]) -> str:
