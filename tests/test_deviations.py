@@ -27,7 +27,8 @@ from repro.graph import trace
 from repro.measures import MEASURES, Subject
 from repro.papers import papers
 from repro.references import Source, resolve
-from repro.render.deviations import markdown, table, total
+from repro.render.deviations import entry as told_of
+from repro.render.deviations import markdown, total
 from repro.result import Outcome
 
 PAGE = Path(__file__).parents[1] / "docs" / "deviations.md"
@@ -461,14 +462,17 @@ def test_the_page_is_current(as_recorded: list[Any]) -> None:
 
 
 def test_a_change_is_told_with_what_was_recorded() -> None:
-    entry = replace(ENTRIES["alexnet.dropout"], checks=(Check(9, measure="depth", on="torchvision:alexnet"),))
-    results = list(check([entry]))
-    told = "\n".join(table(results))
-    assert "- depth of torchvision:alexnet: CHANGED: 8, recorded 9" in told
+    changed = replace(ENTRIES["alexnet.dropout"], checks=(Check(9, measure="depth", on="torchvision:alexnet"),))
+    results = list(check([changed]))
+    told = "\n".join(told_of(results[0]))
+    assert told.startswith("CHANGED       alexnet.dropout (torchvision)\n")
+    assert "  CHANGED    depth of torchvision:alexnet: 8, recorded 9" in told
     assert max(map(len, told.splitlines())) < 80
     assert "| depth of torchvision:alexnet | CHANGED: 8, recorded 9 |" in list(markdown(results, ""))
-    assert total(results).startswith("deviations: 0 pass, 1 fail, 0 skip, 0 error; 1 checks in them")
+    assert list(total(results))[-1] == "1 entry: 1 CHANGED; 1 check made"
 
 
 def test_the_text_fits_a_terminal(as_recorded: list[Any]) -> None:
-    assert max(len(line) for paragraph in table(as_recorded) for line in paragraph.splitlines()) < 80
+    told = "\n".join([*(line for each in as_recorded for line in told_of(each)), *total(as_recorded)])
+    assert max(map(len, told.splitlines())) < 80
+    assert told.endswith("39 entries: 36 as described, 3 unchecked; 111 checks made")

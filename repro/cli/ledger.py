@@ -7,8 +7,9 @@ from collections import Counter
 
 from repro import models
 from repro.cli.options import Verbs, add_formats
+from repro.cli.terminal import progress
 from repro.papers import STATUSES, paper, papers
-from repro.result import exit_code
+from repro.result import Result, exit_code
 
 
 def add(verbs: Verbs, _: argparse.ArgumentParser) -> None:
@@ -90,17 +91,22 @@ def _errata(options: argparse.Namespace) -> int:
 def _deviations(options: argparse.Namespace) -> int:
     from repro.deviations import register
     from repro.deviations.check import check
+    from repro.render import deviations as rendering
 
-    results = list(check(register().deviations))
+    entries = register().deviations
+    results: list[Result] = []
+    with progress("checking", len(entries)) as advance:
+        for result in check(entries):
+            results.append(result)
+            advance(result.subject)
+            if options.format == "text":
+                print(*rendering.entry(result), sep="\n", flush=True)
     if options.format == "json":
         from repro.render import json
 
         print(json.report(results))
+    elif options.format == "markdown":
+        print(*rendering.markdown(results, register().found_in), sep="\n")
     else:
-        from repro.render import deviations as rendering
-
-        if options.format == "markdown":
-            print(*rendering.markdown(results, register().found_in), sep="\n")
-        else:
-            print(*rendering.table(results), "", rendering.total(results), sep="\n")
+        print(*rendering.total(results), sep="\n")
     return exit_code(results)

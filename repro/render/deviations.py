@@ -3,36 +3,55 @@
 from __future__ import annotations
 
 import textwrap
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
 from itertools import groupby
 from typing import Any
 
 from repro.render.page import escaped, joined, shown
-from repro.result import Outcome, Result, summary
+from repro.result import Outcome, Result
 
 WIDTH = 79
 
 
-def table(results: Iterable[Result]) -> Iterator[str]:
-    """One paragraph an entry: verdict, what the paper and the reference do, and each check with what is found."""
-    for result in results:
-        told = result.evidence
-        yield _wrapped(f"{result.outcome.value:<6}{result.subject} ({result.reference})", "", "  ")
-        yield _wrapped(f"paper, {told['locus']}: {told['paper']}", "      ", "        ")
-        yield _wrapped(f"reference: {told['reference']}", "      ", "        ")
-        for check in told["checks"]:
-            yield _wrapped(f"- {check['what']}: {_verdict(check)}", "      ", "        ")
-        if result.outcome is Outcome.ERROR:
-            yield _wrapped(result.message, "      ", "        ")
-        if told["unchecked"]:
-            yield _wrapped(f"unchecked: {told['unchecked']}", "      ", "        ")
+# How an entry came out. `pass` would be misread: what passes is that a reference departs from its paper still.
+_VERDICTS = {
+    Outcome.PASS: "as described",
+    Outcome.FAIL: "CHANGED",
+    Outcome.SKIP: "unchecked",
+    Outcome.ERROR: "ERROR",
+}
+
+LEGEND = """\
+as described  what is installed departs from the paper as the entry says
+CHANGED       it does not, or in another way: the entry, and the networks of
+              the catalog that rest on it, need another look
+unchecked     no installed library can show it; the entry says why
+ERROR         a check could not be made"""
 
 
-def total(results: Sequence[Result]) -> str:
-    """The last line."""
-    counts = ", ".join(f"{count} {name}" for name, count in summary(results).items())
+def entry(result: Result) -> Iterator[str]:
+    """The paragraphs of an entry: verdict, what the paper and the reference do, and each check with what is found."""
+    told = result.evidence
+    yield _wrapped(f"{_VERDICTS[result.outcome]:<13} {result.subject} ({result.reference})", "", "  ")
+    yield _labelled("paper", f"{told['locus']}: {told['paper']}")
+    yield _labelled("reference", told["reference"])
+    for check in told["checks"]:
+        yield _labelled("found" if check["holds"] else "CHANGED", f"{check['what']}: {_verdict(check)}")
+    if result.outcome is Outcome.ERROR:
+        yield _labelled("ERROR", result.message)
+    if told["unchecked"]:
+        yield _labelled("unchecked", told["unchecked"])
+
+
+def total(results: Sequence[Result]) -> Iterator[str]:
+    """The last lines."""
+    yield f"\n{LEGEND}\n"
+    counts = Counter(_VERDICTS[result.outcome] for result in results)
     checks = sum(len(result.evidence["checks"]) for result in results)
-    return f"deviations: {counts}; {checks} checks in them"
+    entries = f"{len(results)} entr{'y' if len(results) == 1 else 'ies'}"
+    told = ", ".join(f"{counts[name]} {name}" for name in _VERDICTS.values() if counts[name])
+    yield f"{entries}: {told}; {checks} check{'s' * (checks != 1)} made"
 
 
 def markdown(results: Sequence[Result], found_in: str) -> Iterator[str]:
@@ -75,7 +94,7 @@ def _section(result: Result) -> Iterator[str]:
         yield "| looked at | found |"
         yield "|---|---|"
         for check in told["checks"]:
-            found = _recorded(check) if check["holds"] else _verdict(check)
+            found = _recorded(check) if check["holds"] else f"CHANGED: {_verdict(check)}"
             yield f"| {escaped(check['what'])} | {escaped(found)} |"
         yield ""
     if told["unchecked"]:
@@ -90,12 +109,16 @@ def _linked(thread: str) -> str:
 def _verdict(check: Mapping[str, Any]) -> str:
     if check["holds"]:
         return shown(check["found"])
-    return f"CHANGED: {check['problem'] or shown(check['found'])}, recorded {_recorded(check)}"
+    return f"{check['problem'] or shown(check['found'])}, recorded {_recorded(check)}"
 
 
 def _recorded(check: Mapping[str, Any]) -> str:
     tolerance = f" ± {check['tolerance']:g}" if check["tolerance"] else ""
     return f"{shown(check['expected'])}{tolerance}"
+
+
+def _labelled(label: str, text: str) -> str:
+    return _wrapped(f"{label:<10} {text}", "  ", " " * 13)
 
 
 def _wrapped(text: str, first: str, rest: str) -> str:
