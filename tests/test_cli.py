@@ -24,6 +24,7 @@ from repro.cli import main
 from repro.deviations import Check, Deviation, Register
 from repro.errors import ReproError
 from repro.models import Initialisation, Variant
+from repro.papers import papers
 from repro.power import Rerun, Study, Trial
 from repro.render import text as rendering
 from repro.result import Outcome, Result
@@ -458,8 +459,8 @@ def test_a_row_that_does_not_fit_would_be_noticed() -> None:
 
 def test_the_line_of_many_papers_fits_the_terminal() -> None:
     fact = {"facts": [{"confirmed": True}] * 17}
-    papers = "arXiv:1512.03385, arXiv:1605.07146, arXiv:1611.05431"
-    assert list(rendering.lines([Result("conformance", "net", papers, Outcome.PASS, "", fact)])) == [
+    many = "arXiv:1512.03385, arXiv:1605.07146, arXiv:1611.05431"
+    assert list(rendering.lines([Result("conformance", "net", many, Outcome.PASS, "", fact)])) == [
         "  arXiv:1512.03385, arXiv:1605.07146,",
         "    arXiv:1611.05431                   17 of 17 printed facts confirmed",
     ]
@@ -832,6 +833,12 @@ def test_facts_of_a_paper_fit_the_terminal_and_end_with_their_counts(run: Run) -
     assert ran.out.endswith("\n7 facts: 3 agree, 2 hyper-parameters, 1 erratum, 1 unexplained\n")
     assert len(ran.longest) <= COLUMNS
     assert run("facts", "owt", "--verdict", "fail").out == "no such fact is in the ledger\n"
+
+
+@pytest.mark.parametrize("command", ["facts", "errata"])
+def test_the_help_names_the_papers(run: Run, command: str) -> None:
+    told = " ".join(run(command, "--help").out.split())
+    assert f"default: all of them, which are {', '.join(papers())} " in told
 
 
 def test_facts_as_a_page_are_those_of_the_paper(run: Run) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 from collections import Counter
+from importlib.resources import files
 
 from repro import models
 from repro.cli.options import Verbs, add_formats
@@ -14,9 +15,12 @@ from repro.result import Result, exit_code
 
 def add(verbs: Verbs, _: argparse.ArgumentParser) -> None:
     """The three commands."""
+    found = sorted(file.name for file in files("repro.papers").iterdir())  # unread: this is for every command
+    names = [name.removesuffix(".toml") for name in found if name.endswith(".toml")]
+    which = f"default: all of them, which are {', '.join(names)}"
     verb = verbs.add_parser("facts", help="what the papers print, beside what is measured")
     add_formats(verb)
-    verb.add_argument("paper", metavar="PAPER", nargs="?", help="default: all of them")
+    verb.add_argument("paper", metavar="PAPER", nargs="?", help=which)
     verb.add_argument("--network", metavar="NAME", help="facts that are measured on this network of the catalog")
     verb.add_argument(
         "--verdict",
@@ -29,7 +33,7 @@ def add(verbs: Verbs, _: argparse.ArgumentParser) -> None:
 
     verb = verbs.add_parser("errata", help="what the papers print wrongly, or by a convention, with the arithmetic")
     add_formats(verb)
-    verb.add_argument("paper", metavar="PAPER", nargs="?", help="default: all of them")
+    verb.add_argument("paper", metavar="PAPER", nargs="?", help=which)
     verb.set_defaults(run=_errata)
 
     verb = verbs.add_parser(
