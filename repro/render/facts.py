@@ -45,18 +45,20 @@ def page(rows: Sequence[Any], papers: Sequence[Any]) -> Iterator[str]:
     }
     yield "# What the papers print\n"
     yield joined(
-        "Every number that the papers print of their networks, where it stands, and what is measured on the networks "
-        "of the catalog. `repro facts` measures them again; it fails where one is not as it is said here.",
+        "Every number that the papers print of their networks, and some of what they say in words (`.words.`), where "
+        "it stands, and what is measured on the networks of the catalog. `repro facts` measures them again; it fails "
+        "where one is not as it is said here.",
         "**agrees**: as printed, to the precision of the print. **erratum**: what the paper itself says elsewhere, or "
         "what it quotes, makes it another number. **convention**: it is right by a way of counting that is not said, "
         "or that is not kept. **unexplained**: no way of counting gives it. [errata.md](errata.md) has the arithmetic "
-        "of these three.",
+        "of these three. **implied**: it follows from measured facts, which are named, or by arithmetic alone. "
+        "**unchecked**: of a network that nobody here has built, or of something that is not defined.",
         "What is not measured says why in its row, but for the two commonest reasons: "
         + "; ".join(f"**{verdict}**, {reason}" for verdict, reason in sorted(reasons.items()))
         + ".",
     )
-    yield "| paper | facts | agree | errata | conventions | unexplained | measured | not measured |"
-    yield "|---|--:|--:|--:|--:|--:|--:|--:|"
+    yield "| paper | facts | agree | errata | conventions | unexplained | measured | implied | not measured |"
+    yield "|---|--:|--:|--:|--:|--:|--:|--:|--:|"
     of_papers = [(each, [row for row in rows if _paper(row) == each.name]) for each in _by_year(papers)]
     sections = [(each, found) for each, found in of_papers if found]
     for each, found in sections:
@@ -139,12 +141,12 @@ def _merged(rows: Sequence[Any]) -> Iterator[tuple[Any, list[str]]]:
 
 
 def _counts(rows: Sequence[Any]) -> list[int]:
-    """Facts; of these those that agree, errata, conventions, unexplained; those that are measured, and the rest."""
+    """Facts; of these those that agree, errata, conventions, unexplained; the measured, the implied, and the rest."""
     verdicts = {row.id: row.verdict for row in rows}
     measured = {row.id for row in rows if row.measured is not None}
     kinds = Counter(verdicts.values())
     told = [kinds[kind] for kind in ("agrees", "erratum", "convention", "unexplained")]
-    return [len(verdicts), *told, len(measured), len(verdicts) - len(measured)]
+    return [len(verdicts), *told, len(measured), kinds["implied"], len(verdicts) - len(measured) - kinds["implied"]]
 
 
 def _by_year(papers: Sequence[Any]) -> list[Any]:
