@@ -37,7 +37,7 @@ class Fact:
     locus       where it stands: section, table, figure; or whose code it is from, where the paper is silent
     network     what the paper calls the network
     quantity    what is printed of it
-    printed     as printed
+    printed     as printed; what is said in words (`words` in the id) is told in ours
     value       as a number, a string or a list of them
     each        network of the catalog -> the value for it, of what is printed as a formula such as 3n
     tolerance   the largest distance from the value that the printed precision allows
