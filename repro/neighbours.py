@@ -7,7 +7,7 @@ not belong shows.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 
 from repro.graph import LEAVES, Graph, Node, ancestors
 
@@ -28,14 +28,17 @@ _NAMES = {
 VIEWS = frozenset({"t", "view", "_unsafe_view", "unsqueeze", "squeeze", "split", "cat"})
 _SCALINGS = frozenset({"mul", "add", "sub", "div"})
 
-# What marks a module whose operations are one together -> which of them gives its output, and what it is called.
-_COMPOSED = {ACROSS: ("div", "LRN"), "bernoulli": ("mul", "dropout")}
+# What marks a module that is one operation made of several -> these, and what it is called where the last of them is.
+_COMPOSED = {
+    ACROSS: {**dict.fromkeys(("mul", "constant_pad_nd", ACROSS, "add", "pow"), ""), "div": "LRN"},
+    "bernoulli": {**dict.fromkeys(("empty", "expand", "bernoulli", "div"), ""), "mul": "dropout"},
+}
 
 
 def called(graph: Graph) -> list[str]:
     """What each node is called, in their order; "" of what stands between nothing."""
     composed = {node.path: _COMPOSED[node.op] for node in graph.nodes if node.op in _COMPOSED}
-    return [_name(graph, node, composed.get(node.path)) for node in graph.nodes]
+    return [_name(graph, node, composed.get(node.path, {})) for node in graph.nodes]
 
 
 def after(graph: Graph, nodes: Iterable[int]) -> set[str]:
@@ -83,10 +86,9 @@ def is_scaling(graph: Graph, node: Node) -> bool:
     return node.op in _SCALINGS and sum(not holds(graph, edge.node) for edge in node.inputs) < 2
 
 
-def _name(graph: Graph, node: Node, composed: tuple[str, str] | None) -> str:
-    if composed:
-        last, name = composed
-        return name if node.op == last else ""
+def _name(graph: Graph, node: Node, composed: Mapping[str, str]) -> str:
+    if node.op in composed:
+        return composed[node.op]
     if node.op in LEAVES or node.op in VIEWS or is_scaling(graph, node):
         return ""
     if node.op == "native_batch_norm" and node.get("training"):
