@@ -62,7 +62,7 @@ def check(variant: Variant) -> Result:
     message = f"{len(found) - len(wrong)} of {len(found)} facts confirmed{_exceptions(found)}"
     if wrong:
         more = f"; and {len(wrong) - 1} more" if len(wrong) > 1 else ""
-        message = f"{_complaint(wrong[0])}{more}; {message}"
+        message = f"{complaint(wrong[0])}{more}; {message}"
     outcome = Outcome.FAIL if wrong else Outcome.PASS
     return Result("conformance", variant.name, ", ".join(sources), outcome, message, evidence)
 
@@ -96,14 +96,22 @@ def rows(chosen: Iterable[Paper], network: str | None = None) -> list[Row]:
     found = []
     for fact in facts:
         if not fact.measure:
-            found.append(_row(fact, fact.network, None, fact.status, fact.arithmetic or fact.reason))
+            found.append(_row(fact, fact.network, None, fact.status, _why(fact)))
         for name in fact.of if fact.measure else ():
             if name in wanted:
                 each = measured[fact.id, name]
                 verdict = fact.status if each.confirmed else "fail"
-                told = fact.arithmetic if each.confirmed else _complaint(each)
+                told = fact.arithmetic if each.confirmed else complaint(each)
                 found.append(_row(fact, name, each.measured, verdict, told))
     return found
+
+
+def _why(fact: Fact) -> str:
+    """Why a fact is not measured: the facts that it follows from, the arithmetic, or the reason."""
+    if fact.status == "implied":
+        from_these = f", by {', '.join(fact.by)}" if fact.by else ""
+        return f"{fact.reason}{from_these}{': ' if fact.arithmetic else ''}{fact.arithmetic}"
+    return fact.arithmetic or fact.reason
 
 
 def _row(fact: Fact, network: str, measured: Any, verdict: str, told: str) -> Row:
@@ -120,7 +128,7 @@ def told(finding: Finding) -> dict[str, Any]:
         "network": finding.network,
         "at": fact.at,
         "printed": fact.printed,
-        "value": fact.value,
+        "value": fact.value_for(finding.network),
         "measured": finding.measured,
         "status": fact.status,
         "confirmed": finding.confirmed,
@@ -136,7 +144,7 @@ def held(fact: Fact, network: str, subject: Subject) -> Finding:
         return Finding(fact, network, None, False, f"there is no measure {fact.measure!r}")
     except PlaceError as error:
         return Finding(fact, network, None, False, str(error))
-    as_printed = near(measured, fact.value, fact.tolerance)
+    as_printed = near(measured, fact.value_for(network), fact.tolerance)
     if fact.status == "agrees":
         return Finding(fact, network, measured, as_printed)
     return Finding(fact, network, measured, measured == fact.measured and not as_printed)
@@ -150,7 +158,7 @@ def near(measured: Any, value: Any, tolerance: float) -> bool:
             and len(measured) == len(value)
             and all(near(one, other, tolerance) for one, other in zip(measured, value, strict=True))
         )
-    if isinstance(value, str) or isinstance(measured, str):
+    if isinstance(value, str) or isinstance(measured, str | list):
         return bool(measured == value)
     return abs(measured - value) <= tolerance or math.isclose(measured, value, rel_tol=1e-12)
 
@@ -161,11 +169,14 @@ def _exceptions(found: Iterable[Finding]) -> str:
     return f" ({told} among them)" if told else ""
 
 
-def _complaint(finding: Finding) -> str:
+def complaint(finding: Finding) -> str:
+    """What is wrong with a fact that is not confirmed."""
     fact = finding.fact
     if finding.problem:
         return f"{fact.id}: {finding.problem}"
-    expected = (
-        fact.printed if fact.status == "agrees" else f"{fact.measured} ({fact.status}: {fact.printed} is printed)"
-    )
+    expected = fact.printed
+    if fact.each:
+        expected = f"{fact.each[finding.network]} ({fact.printed})"
+    if fact.status != "agrees":
+        expected = f"{fact.measured} ({fact.status}: {fact.printed} is printed)"
     return f"{fact.id} ({fact.locus}): {fact.quantity} {finding.measured}, expected {expected}"

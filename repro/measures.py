@@ -8,6 +8,7 @@ normalisation, pooling and addition cost nothing.
 from __future__ import annotations
 
 import math
+from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, TypeVar
@@ -15,6 +16,7 @@ from typing import Any, TypeVar
 from repro.errors import ReproError
 from repro.graph import LEAVES, Edge, Graph, Node, ancestors
 from repro.layers import multiply_adds as node_multiply_adds
+from repro.neighbours import ACROSS, PRODUCTS, VIEWS, after, called, holds, upstream
 
 
 @dataclass(frozen=True)
@@ -32,8 +34,8 @@ class Subject:
 
     def around(self, at: str) -> Graph:
         """The graph that a place is in: that of eval mode, or what only train mode runs, as auxiliary heads."""
-        here = any(_within(node.path, at) for node in self.graph.nodes if node.op not in LEAVES)
-        return self.graph if here else self.training
+        paths = [node.path for node in self.graph.nodes if node.op not in LEAVES]
+        return self.training if _nothing_at(paths, at) else self.graph
 
 
 Measure = Callable[[Subject, str], Any]
@@ -41,10 +43,13 @@ Found = TypeVar("Found")
 
 MEASURES: dict[str, Measure] = {}
 
-_PRODUCTS = frozenset({"addmm", "mm", "bmm", "baddbmm"})
 _JOINS = frozenset({"cat", "add"})
-_ACROSS = "avg_pool3d"  # what a normalisation across channels is made of
-_POOLS = {"max_pool2d_with_indices": "max", "avg_pool2d": "average", "_adaptive_avg_pool2d": "average to"}
+_POOLS = {
+    "max_pool2d_with_indices": "max",
+    "avg_pool2d": "average",
+    "_adaptive_avg_pool2d": "average to",
+    "mean": "average",
+}
 _NORMS = {"native_batch_norm": "batch", "_native_batch_norm_legit_functional": "batch", "native_group_norm": "group"}
 
 
@@ -64,8 +69,7 @@ def parameters(subject: Subject, at: str) -> int:
     graph = subject.around(at)
     live = ancestors(graph.nodes, graph.outputs)
     leaves = [node for index, node in enumerate(graph.nodes) if index in live and node.op == "parameter"]
-    leaves = [node for node in leaves if _within(node.name, at)]
-    return sum(math.prod(node.shape) for node in _found(leaves, "parameters", at))
+    return sum(math.prod(node.shape) for node in _at(leaves, [node.name for node in leaves], at, "parameters"))
 
 
 @measure
@@ -97,12 +101,12 @@ def connections(subject: Subject, at: str) -> int:
     total = 0
     for node in _operations(graph, at):
         units = math.prod(node.shape[1:])
-        if node.op == "convolution" or node.op in _PRODUCTS:
+        if _is_layer(node):
             total += node_multiply_adds(graph, node) // _batch(graph)
             total += units * _has_bias(node)
         elif node.op == "avg_pool2d":
             total += units * math.prod(node.get("kernel_size"))
-        elif node.op in ("add", "sub") and any(_holds(graph, edge.node) for edge in node.inputs):
+        elif node.op in ("add", "sub") and any(holds(graph, edge.node) for edge in node.inputs):
             total += units
     return _found(total, "connections", at)
 
@@ -136,14 +140,14 @@ def depth(subject: Subject, at: str) -> int:
 
 @measure
 def layers(subject: Subject, at: str) -> int:
-    """Convolutions and matrix products, all of them."""
+    """Convolutions and matrix products, all of them; a pooling has none."""
     graph = subject.around(at)
-    return len(_weighted(graph, at))
+    return sum(_is_layer(node) for node in _operations(graph, at))
 
 
 @measure
 def convolutions(subject: Subject, at: str) -> list[str]:
-    """Kernel and filters of each convolution on the longest way: `3x3 64`, and `3x3 64 g32` in groups."""
+    """Kernel and filters of each convolution on the longest way: `3x3 64`, and `3x3 64 g32 dilated 2` if it is so."""
     graph = subject.around(at)
     return [_convolution(graph, node) for node in _longest(graph, at) if node.op == "convolution"]
 
@@ -209,7 +213,7 @@ def groups(subject: Subject, at: str) -> list[int]:
 
 @measure
 def pools(subject: Subject, at: str) -> list[str]:
-    """Kind, kernel and stride of each pooling: `max 3x3/2`."""
+    """Kind, kernel and stride of each pooling: `max 3x3/2`; of the whole map, `average 7x7/1`."""
     graph = subject.around(at)
     return [_pool(graph, node) for node in _operations(graph, at) if node.op in _POOLS]
 
@@ -218,22 +222,25 @@ def pools(subject: Subject, at: str) -> list[str]:
 def sequence(subject: Subject, at: str) -> list[str]:
     """What a network without branches is made of, in order: `3x3 64`, `max 2x2/2`, `LRN`."""
     graph = subject.around(at)
-    told = {"convolution": _convolution, **dict.fromkeys(_POOLS, _pool), _ACROSS: lambda *_: "LRN"}
+    told = {"convolution": _convolution, **dict.fromkeys(_POOLS, _pool), ACROSS: lambda *_: "LRN"}
     nodes = _operations(graph, at)
     return [told[node.op](graph, node) for node in nodes if node.op in told]
 
 
 @measure
-def lrn(subject: Subject, at: str) -> list[float]:
-    """n, alpha, beta and k of a local response normalisation, with alpha as a factor of the sum and not of the mean."""
+def lrn(subject: Subject, at: str) -> list[list[float]]:
+    """n, alpha, beta and k of its local response normalisations, each once; alpha is a factor of the sum."""
     graph = subject.around(at)
-    by_op = {node.op: node for node in _operations(graph, at)}
-    try:
-        size = by_op[_ACROSS].get("kernel_size")[0]
+    operations = _operations(graph, at)
+    found = []
+    for path in dict.fromkeys(node.path for node in operations if node.op == ACROSS):
+        by_op = {node.op: node for node in operations if node.path == path}
+        size = by_op[ACROSS].get("kernel_size")[0]
         scale, exponent, offset = by_op["mul"].get("other"), by_op["pow"].get("exponent"), by_op["add"].get("other")
-    except KeyError as error:
-        raise PlaceError(f"there is no local response normalisation at {at!r}") from error
-    return [size, scale / size, exponent, offset]
+        found.append([size, scale / size, exponent, offset])
+    return [
+        one for index, one in enumerate(_found(found, "local response normalisations", at)) if one not in found[:index]
+    ]
 
 
 @measure
@@ -269,7 +276,7 @@ def image(subject: Subject, _: str) -> list[int]:
 def units(subject: Subject, at: str) -> list[int]:
     """The width of each fully connected layer."""
     graph = subject.around(at)
-    return [node.shape[-1] for node in _weighted(graph, at) if node.op in _PRODUCTS]
+    return [node.shape[-1] for node in _weighted(graph, at) if node.op in PRODUCTS]
 
 
 @measure
@@ -294,7 +301,9 @@ def distinct_pools(subject: Subject, at: str) -> list[str]:
 
 @measure
 def dropouts(subject: Subject, at: str) -> list[float]:
-    """The rate of each dropout, in the order of train mode."""
+    """The rate of each dropout, in the order of train mode; eval mode has none."""
+    if any(node.op == "bernoulli" for node in subject.graph.nodes):
+        raise PlaceError("there is dropout in eval mode")
     return [1 - node.get("p") for node in _operations(subject.training, at) if node.op == "bernoulli"]
 
 
@@ -383,7 +392,7 @@ def normalisations(subject: Subject, at: str) -> list[str]:
     graph = subject.around(at)
     nodes = _operations(graph, at)
     found = {f"{_NORMS[node.op]}, epsilon {node.get('eps'):g}" for node in nodes if node.op in _NORMS}
-    return sorted(found | {"LRN" for node in nodes if node.op == _ACROSS})
+    return sorted(found | {"LRN" for node in nodes if node.op == ACROSS})
 
 
 @measure
@@ -401,7 +410,7 @@ def pool_edges(subject: Subject, at: str) -> list[str]:
 def classifier(subject: Subject, at: str) -> list[str]:
     """Fully connected layers and dropouts in the order of train mode: `dropout 0.5`, `4096`."""
     told = {"bernoulli": lambda node: f"dropout {1 - node.get('p'):g}"}
-    told |= dict.fromkeys(_PRODUCTS, lambda node: str(node.shape[-1]))
+    told |= dict.fromkeys(PRODUCTS, lambda node: str(node.shape[-1]))
     return [told[node.op](node) for node in _operations(subject.training, at) if node.op in told]
 
 
@@ -418,9 +427,114 @@ def order_of_outputs(subject: Subject, _: str) -> list[str]:
     return [subject.training.node(edge).path for edge in subject.training.returned]
 
 
-def _within(path: str, at: str) -> bool:
-    """Whether a path is at a place, which may be several modules with a space between them."""
-    return not at or any(path == part or path.startswith(f"{part}.") for part in at.split())
+@measure
+def convolutions_by_side(subject: Subject, at: str) -> list[int]:
+    """How many convolutions on the longest way give maps of each size, the first size first."""
+    graph = subject.around(at)
+    return _by_side([node for node in _longest(graph, at) if node.op == "convolution"], at)
+
+
+@measure
+def additions(subject: Subject, at: str) -> int:
+    """How often two maps are added there: the shortcuts of a residual network."""
+    graph = subject.around(at)
+    return len(_called(graph, at, "addition"))
+
+
+@measure
+def additions_by_side(subject: Subject, at: str) -> list[int]:
+    """How many sums of two maps have each size, the first size first."""
+    graph = subject.around(at)
+    return _by_side(_called(graph, at, "addition"), at)
+
+
+@measure
+def distinct_kernels(subject: Subject, at: str) -> list[str]:
+    """The kernels that its convolutions have: `3x3`, and `3x3 g32 dilated 2` if it is so."""
+    graph = subject.around(at)
+    told = [_convolution(graph, node).split(" ") for node in _weighted(graph, at) if node.op == "convolution"]
+    return sorted({" ".join([kernel, *rest]) for kernel, _, *rest in told})
+
+
+@measure
+def after_layers(subject: Subject, at: str) -> list[str]:
+    """What reads its convolutions and matrix products, each name once: `relu`, `output` (`repro.neighbours`)."""
+    return _after(subject.around(at), at, "convolution", "fully connected")
+
+
+@measure
+def after_convolutions(subject: Subject, at: str) -> list[str]:
+    """What reads its convolutions, each name once: `batch normalisation`."""
+    return _after(subject.around(at), at, "convolution")
+
+
+@measure
+def after_normalisations(subject: Subject, at: str) -> list[str]:
+    """What reads its normalisations, each name once: `addition`, `relu`."""
+    return _after(subject.around(at), at, "batch normalisation", "group normalisation", "LRN")
+
+
+@measure
+def after_activations(subject: Subject, at: str) -> list[str]:
+    """What reads its rectifiers, each name once: `convolution`, `max`."""
+    return _after(subject.around(at), at, "relu")
+
+
+@measure
+def after_pools(subject: Subject, at: str) -> list[str]:
+    """What reads its poolings, each name once: `convolution`, `fully connected`."""
+    return _after(subject.around(at), at, "max", "average")
+
+
+@measure
+def after_additions(subject: Subject, at: str) -> list[str]:
+    """What reads its sums of two maps, each name once: `relu`."""
+    return _after(subject.around(at), at, "addition")
+
+
+@measure
+def ending(subject: Subject, _: str) -> list[str]:
+    """The last pooling of the network and what follows it: `average 7x7/1`, `fully connected`."""
+    graph, found = subject.graph, list[str]()
+    names = called(graph)
+    for index in upstream(graph, graph.returned[0].node):
+        node = graph.nodes[index]
+        if node.op in _POOLS:
+            return [_pool(graph, node), *found]
+        found.insert(0, names[index])
+    raise PlaceError("there is no pooling")
+
+
+@measure
+def dropped(subject: Subject, at: str) -> list[str]:
+    """What each dropout takes elements from, in the order of train mode: `relu`, `max`."""
+    graph = subject.training
+    names = called(graph)
+    return [names[upstream(graph, node.inputs[0].node)[0]] for node in _called(graph, at, "dropout")]
+
+
+@measure
+def formula(subject: Subject, at: str) -> list[str]:
+    """The operations there by torch's names, in order, without views."""
+    return [node.op for node in _operations(subject.around(at), at) if node.op not in VIEWS]
+
+
+def _within(path: str, part: str) -> bool:
+    return path == part or path.startswith(f"{part}.")
+
+
+def _nothing_at(paths: Sequence[str], at: str) -> str:
+    """The first module of a place, of several with a space between them, that no path is in; "" if there is none."""
+    return next((part for part in at.split() if not any(_within(path, part) for path in paths)), "")
+
+
+def _at(nodes: Sequence[Node], paths: Sequence[str], at: str, what: str) -> list[Node]:
+    """Those whose path is at a place. Raises PlaceError if there are none in one of its modules."""
+    empty = _nothing_at(paths, at)
+    if empty or not nodes:
+        raise PlaceError(f"there are no {what} at {empty!r}")
+    parts = at.split()
+    return [node for node, path in zip(nodes, paths, strict=True) if not at or any(_within(path, p) for p in parts)]
 
 
 def _found(measured: Found, what: str, at: str) -> Found:
@@ -432,13 +546,31 @@ def _found(measured: Found, what: str, at: str) -> Found:
 def _operations(graph: Graph, at: str) -> list[Node]:
     """What is computed at a place on the way to an output."""
     live = ancestors(graph.nodes, graph.outputs)
-    here = (node for index, node in enumerate(graph.nodes) if index in live and node.op not in LEAVES)
-    return _found([node for node in here if _within(node.path, at)], "operations", at)
+    here = [node for index, node in enumerate(graph.nodes) if index in live and node.op not in LEAVES]
+    return _at(here, [node.path for node in here], at, "operations")
 
 
 def _weighted(graph: Graph, at: str) -> list[Node]:
-    here = [node for node in _operations(graph, at) if node.op == "convolution" or node.op in _PRODUCTS]
+    here = [node for node in _operations(graph, at) if _is_layer(node)]
     return _found(here, "convolutions or matrix products", at)
+
+
+def _is_layer(node: Node) -> bool:
+    return node.op == "convolution" or node.op in PRODUCTS
+
+
+def _called(graph: Graph, at: str, *names: str) -> list[Node]:
+    told = called(graph)
+    return [node for node in _operations(graph, at) if told[node.origin] in names]
+
+
+def _after(graph: Graph, at: str, *names: str) -> list[str]:
+    here = _found(_called(graph, at, *names), " or ".join(names), at)
+    return sorted(after(graph, [node.origin for node in here]))
+
+
+def _by_side(nodes: Sequence[Node], at: str) -> list[int]:
+    return list(Counter(_same(node.shape[2:], at) for node in nodes).values())
 
 
 def _longest(graph: Graph, at: str) -> list[Node]:
@@ -488,14 +620,6 @@ def _has_bias(node: Node) -> bool:
     return len(node.inputs) > 2 if node.op == "convolution" else node.op in ("addmm", "baddbmm")
 
 
-def _holds(graph: Graph, index: int) -> bool:
-    """Whether a node is a parameter or buffer, or a view of one."""
-    node = graph.nodes[index]
-    while node.op not in LEAVES and len(node.inputs) == 1:
-        node = graph.node(node.inputs[0])
-    return node.op in ("parameter", "buffer")
-
-
 def _inner(graph: Graph, node: Node) -> int:
     return graph.shape(node.inputs[-1])[-2]
 
@@ -503,6 +627,8 @@ def _inner(graph: Graph, node: Node) -> int:
 def _window(graph: Graph, node: Node) -> tuple[int, int]:
     if node.op == "_adaptive_avg_pool2d":
         return _same(node.shape[-2:], node.path), 1
+    if node.op == "mean":
+        return _same(graph.shape(node.inputs[0])[-2:], node.path), 1
     kernel = graph.shape(node.inputs[1])[2:] if node.op == "convolution" else node.get("kernel_size")
     return _same(kernel, node.path), _same(node.get("stride") or kernel, node.path)
 
@@ -516,7 +642,8 @@ def _same(numbers: Sequence[int], at: str) -> int:
 def _convolution(graph: Graph, node: Node) -> str:
     kernel = "x".join(map(str, graph.shape(node.inputs[1])[2:]))
     told = f" g{node.get('groups')}" if node.get("groups") != 1 else ""
-    return f"{kernel} {node.shape[1]}{told}"
+    apart = _same(node.get("dilation"), node.path)
+    return f"{kernel} {node.shape[1]}{told}" + (f" dilated {apart}" if apart != 1 else "")
 
 
 def _strided(graph: Graph, node: Node) -> str:
@@ -527,7 +654,8 @@ def _strided(graph: Graph, node: Node) -> str:
 
 def _pool(graph: Graph, node: Node) -> str:
     kernel, stride = _window(graph, node)
-    return f"{_POOLS[node.op]} {kernel}x{kernel}/{stride}"
+    kind = "sum" if node.get("divisor_override") == 1 else _POOLS[node.op]
+    return f"{kind} {kernel}x{kernel}/{stride}"
 
 
 def _pool_edge(graph: Graph, node: Node) -> str:

@@ -1,7 +1,9 @@
 """A second evaluation of networks, in float64, from the formulas of their papers by NumPy alone.
 
 Nothing here is shared with the modules: neither code nor operations nor the connection table of LeNet-5, which is the
-ledger's. Arrays are (batch, channels, height, width); weights come under the networks' state_dict keys.
+ledger's. Arrays are (batch, channels, height, width); weights come under the networks' state_dict keys. So do LeNet-5's
+targets, held to what the paper prints of them: Figure 3 shows them as small pictures, whose pixels nobody could read
+twice and get the same, so that which pixel is ink is taken as given.
 """
 
 from __future__ import annotations
@@ -36,7 +38,7 @@ def lenet5(w: Weights, x: Array) -> Array:
     x = squash(subsampling(x, w["s4.coefficient"], w["s4.bias"]))
     x = squash(convolution(x, w["c5.weight"], w["c5.bias"]))
     x = squash(linear(x, w["f6.weight"], w["f6.bias"]))
-    distances: Array = ((x[:, None, :] - w["output.targets"]) ** 2).sum(2)
+    distances: Array = ((x[:, None, :] - codes(w["output.targets"])) ** 2).sum(2)
     return distances
 
 
@@ -141,6 +143,13 @@ def subsampling(x: Array, coefficient: Array, bias: Array) -> Array:
     corners = [x[:, :, i:height:2, j:width:2] for i in (0, 1) for j in (0, 1)]
     total: Array = coefficient * (corners[0] + corners[1] + corners[2] + corners[3]) + bias
     return total
+
+
+def codes(targets: Array) -> Array:
+    """Ten different bitmaps of 7 x 12 pixels, each -1 or +1 (section II.B, Figure 3). Raises ValueError for others."""
+    if targets.shape != (10, 7 * 12) or not (abs(targets) == 1).all() or len(numpy.unique(targets, axis=0)) != 10:
+        raise ValueError(f"the targets, {targets.shape}, are not ten different bitmaps of 84 pixels that are -1 or +1")
+    return targets
 
 
 def partial(x: Array, w: Weights) -> Array:

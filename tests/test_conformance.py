@@ -11,7 +11,7 @@ import torch
 from torch import nn
 
 from repro import conformance, models
-from repro.conformance import check, facts_of, held, near, rows
+from repro.conformance import check, complaint, facts_of, held, near, rows, told
 from repro.graph import trace
 from repro.measures import Subject
 from repro.papers import Fact, papers
@@ -104,6 +104,15 @@ def test_a_network_that_is_another_one_does_not_conform(
     assert len(found) < len(facts_of(models.get(name)))
 
 
+def test_what_is_printed_as_a_formula_is_held_to_its_value_for_the_network() -> None:
+    fact = next(fact for fact in facts_of(models.get("resnet20_cifar")) if fact.id == "resnet.cifar.shortcuts")
+    healthy = subject("resnet20_cifar", lambda _: None)
+    assert told(held(fact, "resnet20_cifar", healthy))["value"] == 9
+    wrong = held(fact, "resnet32_cifar", healthy)
+    assert not wrong.confirmed
+    assert complaint(wrong) == "resnet.cifar.shortcuts (4.2): shortcuts 9, expected 15 (3n)"
+
+
 def test_a_result_tells_the_first_fact_that_fails(monkeypatch: pytest.MonkeyPatch) -> None:
     fact = next(fact for fact in facts_of(models.get("lenet5")) if fact.id == "lenet.total.params")
     wrong = [replace(fact, value=60001, printed="60,001"), replace(fact, id="lenet.other", at="nowhere")]
@@ -140,6 +149,10 @@ def test_a_network_without_facts_is_skipped_and_says_where_it_is_from() -> None:
         ([1, 2], [1, 3], 0, False),
         ([1, 2], [1, 2, 3], 0, False),
         (1, [1], 0, False),
+        ([1], 1, 0, False),
+        ([], 1, 0, False),
+        ([1], [[1]], 0, False),
+        ([[1]], [1], 0, False),
         ("3x3 64", "3x3 64", 0, True),
         ("3x3 64", "3x3 65", 0, False),
         (1, "1", 0, False),
@@ -157,8 +170,14 @@ def test_every_fact_of_a_paper_has_a_row_for_each_of_its_networks() -> None:
     lenet = papers()["lenet"]
     found = rows([lenet])
     assert [row.id for row in found] == [fact.id for fact in lenet.facts]  # each is of one network
-    assert {row.verdict for row in found} == {"agrees", "convention", "hyper-parameter", "result"}
+    assert {row.verdict for row in found} == {"agrees", "convention", "implied", "hyper-parameter", "result"}
     assert all(row.measured is not None or row.told for row in found)
+
+
+def test_a_row_of_a_fact_that_is_implied_names_what_implies_it() -> None:
+    told = {row.id: row.told for row in rows([papers()["lenet"], papers()["vgg"]]) if row.verdict == "implied"}
+    assert told["lenet.squash.f1"] == "it follows from A and S, by lenet.squash.A, lenet.squash.S"
+    assert told["vgg.rf2"] == "each further 3x3 adds two pixels: 3 + 2 = 5"
 
 
 def test_rows_of_one_network_are_those_measured_on_it() -> None:

@@ -27,7 +27,7 @@ FLOORS = {
     "mechanism": [
         f"repro.{name}"
         for name in (
-            "movement graph canonical mapping fill budget layers measures evaluate initialisation checkpoint"
+            "movement graph canonical mapping fill budget layers neighbours measures evaluate initialisation checkpoint"
         ).split()
     ],
     "interchange": ["repro.onnx_graph", "repro.onnx_module"],

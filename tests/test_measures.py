@@ -70,6 +70,7 @@ EXPECTED: list[tuple[str, str, Any]] = [
     ("side", "grouped", 4),
     ("depth", "", 6),  # conv, two of the module, grouped, fc1, fc2
     ("layers", "", 7),
+    ("layers", "pool", 0),
     ("beside", "", 1),
     ("convolutions", "", ["3x3 6", "1x1 3", "3x3 4", "3x3 4 g2"]),
     ("every_convolution", "module", ["1x1 2", "1x1 3", "3x3 4"]),
@@ -95,7 +96,7 @@ EXPECTED: list[tuple[str, str, Any]] = [
     ("repeats", "module", 2),
     ("units", "", [5, 4]),
     ("units", "head", [7]),
-    ("lrn", "norm", [5, 1e-3 / 5, 0.75, 2.0]),
+    ("lrn", "norm", [[5, 1e-3 / 5, 0.75, 2.0]]),
     ("factors", "", [1e-3, 0.5]),
     ("image", "", [2, 16, 16]),
     ("dropouts", "", [0.25]),
@@ -107,14 +108,63 @@ EXPECTED: list[tuple[str, str, Any]] = [
     ("classifier", "", ["5", "dropout 0.25", "4", "7"]),
     ("concatenations", "", ["12x8x8"]),
     ("order_of_outputs", "", ["fc2", "head"]),
+    ("convolutions_by_side", "", [3, 1]),
+    ("distinct_kernels", "", ["1x1", "3x3", "3x3 g2"]),
+    ("additions", "", 0),
+    ("after_layers", "", ["batch normalisation", "convolution", "fully connected", "max", "output"]),
+    ("after_convolutions", "", ["batch normalisation", "convolution", "fully connected", "max"]),
+    ("after_normalisations", "", ["convolution", "max", "relu"]),  # max, of what just passes the module
+    ("after_activations", "", ["LRN"]),
+    ("after_pools", "", ["convolution"]),
+    ("ending", "", ["max 2x2/2", "convolution", "fully connected", "fully connected"]),
+    ("dropped", "", ["fully connected"]),
+    ("formula", "norm", ["mul", "constant_pad_nd", "avg_pool3d", "mul", "add", "pow", "div"]),
     ("sources", "grouped", [[0, 1, 2, 3, 4, 5]] * 2 + [[6, 7, 8, 9, 10, 11]] * 2),
 ]
 
 
+class Residual(nn.Module):
+    """Two blocks on 2x8x8 images, the second with half the side, and an average of 4x4 maps."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.conv1 = nn.Conv2d(2, 2, 3, padding=1, bias=False)
+        self.bn1 = nn.BatchNorm2d(2)
+        self.conv2 = nn.Conv2d(2, 2, 3, stride=2, padding=1, bias=False)
+        self.shortcut = nn.Conv2d(2, 2, 1, stride=2)
+        self.scale = nn.Parameter(torch.ones(2, 1, 1))
+        self.average = nn.AdaptiveAvgPool2d(1)
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        x = torch.relu(x + self.bn1(self.conv1(x)) + self.scale)
+        x = self.shortcut(x) + 0.1 * self.conv2(x)
+        x = self.average(torch.tanh(x))
+        return x
+
+
+OF_RESIDUAL: list[tuple[str, str, Any]] = [
+    ("additions", "", 2),
+    ("additions_by_side", "", [1, 1]),
+    ("after_additions", "", ["relu", "tanh"]),
+    ("after_normalisations", "", ["addition"]),
+    ("after_convolutions", "", ["addition", "batch normalisation"]),
+    ("after_activations", "", ["convolution"]),
+    ("beside", "", 1),
+    ("ending", "", ["average 4x4/1"]),
+    ("pools", "", ["average 4x4/1"]),
+    ("dropped", "", []),
+]
+
+
+def of(network: nn.Module, *size: int) -> Subject:
+    """A network as it is measured."""
+    images = torch.empty(3, *size)
+    return Subject(trace(network.eval(), images), trace(network, images, training=True), LAWS)
+
+
 @pytest.fixture(scope="module")
 def subject() -> Subject:
-    net, images = Net(), torch.empty(3, 2, 16, 16)
-    return Subject(trace(net.eval(), images), trace(net, images, training=True), LAWS)
+    return of(Net(), 2, 16, 16)
 
 
 @pytest.mark.parametrize(("name", "at", "expected"), EXPECTED)
@@ -122,8 +172,58 @@ def test_a_measure_is_what_is_counted_by_hand(subject: Subject, name: str, at: s
     assert MEASURES[name](subject, at) == expected
 
 
+@pytest.mark.parametrize(("name", "at", "expected"), OF_RESIDUAL)
+def test_a_residual_network_is_what_is_counted_by_hand(name: str, at: str, expected: Any) -> None:
+    assert MEASURES[name](of(Residual(), 2, 8, 8), at) == expected
+
+
 def test_every_measure_is_counted_by_hand() -> None:
-    assert {name for name, *_ in EXPECTED} == MEASURES.keys()
+    assert {name for name, *_ in EXPECTED + OF_RESIDUAL} == MEASURES.keys()
+
+
+class Plain(Residual):
+    """The same without its first shortcut, with the batch's own statistics, and with what does not belong there."""
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        x = nn.functional.leaky_relu(nn.functional.batch_norm(self.conv1(x), None, None, training=True))
+        x = self.shortcut(x) + 0.1 * nn.functional.pad(self.conv2(x), (1, -1, 0, 0))
+        return torch.softmax(nn.functional.adaptive_max_pool2d(x, 1), 1)
+
+
+@pytest.mark.parametrize(
+    ("name", "expected"),
+    [
+        ("additions", 1),
+        ("additions_by_side", [1]),
+        ("after_additions", ["adaptive_max_pool2d"]),
+        ("after_convolutions", ["addition", "constant_pad_nd", "normalisation by the batch at hand"]),
+    ],
+)
+def test_what_is_missing_and_what_does_not_belong_shows(name: str, expected: Any) -> None:
+    assert MEASURES[name](of(Plain(), 2, 8, 8), "") == expected
+    with pytest.raises(PlaceError, match="there is no pooling"):
+        MEASURES["ending"](of(Plain(), 2, 8, 8), "")
+
+
+def test_a_dilated_kernel_is_told_and_a_sum_that_is_no_average() -> None:
+    network = nn.Sequential(nn.Conv2d(2, 4, 3, dilation=2), nn.AvgPool2d(2, divisor_override=1))
+    assert MEASURES["distinct_kernels"](of(network, 2, 8, 8), "") == ["3x3 dilated 2"]
+    assert MEASURES["convolutions"](of(network, 2, 8, 8), "") == ["3x3 4 dilated 2"]
+    assert MEASURES["pools"](of(network, 2, 8, 8), "") == ["sum 2x2/2"]
+
+
+def test_dropout_in_eval_mode_is_told() -> None:
+    class Always(nn.Module):
+        def forward(self, x: torch.Tensor) -> torch.Tensor:
+            return nn.functional.dropout(x)
+
+    with pytest.raises(PlaceError, match="there is dropout in eval mode"):
+        MEASURES["dropouts"](of(Always(), 2, 8, 8), "")
+
+
+def test_normalisations_across_channels_are_told_apart() -> None:
+    network = nn.Sequential(*(nn.LocalResponseNorm(5, alpha=alpha, k=2) for alpha in (1e-3, 1e-3, 5e-3)))
+    assert MEASURES["lrn"](of(network, 8, 4, 4), "") == [[5, 2e-4, 0.75, 2], [5, 1e-3, 0.75, 2]]
 
 
 @pytest.mark.parametrize(
@@ -134,7 +234,10 @@ def test_every_measure_is_counted_by_hand() -> None:
         ("filters", "module", "there are 3 convolutions or matrix products at 'module'; expected one"),
         ("window", "module", "there are 3 convolutions or poolings at 'module'; expected one"),
         ("filters", "pool", "there are no convolutions or matrix products at 'pool'"),
-        ("lrn", "conv", "there is no local response normalisation at 'conv'"),
+        ("multiply_adds", "conv nowhere fc1", "there are no operations at 'nowhere'"),
+        ("parameters", "conv pool", "there are no parameters at 'pool'"),
+        ("lrn", "conv", "there are no local response normalisations at 'conv'"),
+        ("after_additions", "", "there are no addition at ''"),
         ("initialisation", "fc1.bias", "no law is declared for 'fc1.bias'"),
         ("side", "fc1", "'fc1' ends with 5 values, which are no map"),
         ("branches", "conv", "nothing is concatenated or added at 'conv'"),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import functools
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +14,7 @@ import torch
 
 from repro import budget, fill, formulas, models, oracle
 from repro.budget import Verdict
+from repro.models import lenet
 from repro.oracle import ORACLES
 from repro.parity.network import Network, Stopwatch, widened
 from repro.references import resolve
@@ -83,6 +85,29 @@ def test_verify_tells_another_formula(monkeypatch: pytest.MonkeyPatch) -> None:
     (result,) = formulas.check(variant, Stopwatch())
     assert result.outcome is Outcome.FAIL
     assert "of the spread from the paper's formulas" in result.message
+
+
+def grey(targets: torch.Tensor) -> None:
+    targets[3, 5] = 0.5
+
+
+def twice_the_same(targets: torch.Tensor) -> None:
+    targets[8] = targets[3]
+
+
+@pytest.mark.parametrize("change", [grey, twice_the_same])
+def test_targets_that_are_not_those_of_the_paper_are_told(
+    monkeypatch: pytest.MonkeyPatch, change: Callable[[torch.Tensor], None]
+) -> None:
+    def changed(num_classes: int, in_channels: int) -> lenet.LeNet5:
+        network = lenet.LeNet5(num_classes, in_channels)
+        change(network.output.targets)
+        return network
+
+    monkeypatch.setattr(lenet, "lenet5", lambda num_classes=10, in_channels=1: changed(num_classes, in_channels))
+    (result,) = formulas.check(models.get("lenet5"), Stopwatch())
+    assert result.outcome is Outcome.FAIL
+    assert "not ten different bitmaps of 84 pixels" in result.message
 
 
 def test_verify_has_the_oracle_of_each_network_that_has_one(monkeypatch: pytest.MonkeyPatch) -> None:

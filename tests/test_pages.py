@@ -31,6 +31,7 @@ def row(**given: Any) -> Row:
     return Row(**{**whole, "measure": "side", "measured": 7, "verdict": "agrees", **given})
 
 
+UNCHECKED = {"measured": None, "measure": "", "verdict": "unchecked", "told": "of another network"}
 NET = Paper("net", "A Network", "Somebody", 2020, "arXiv:2001.00000", (), (Slip("5", "this", "that"),))
 
 
@@ -93,6 +94,20 @@ def test_an_erratum_is_told_with_its_arithmetic_and_a_slip_with_what_it_should_b
     assert told[0] == "# Errata of the papers\n"
 
 
+def test_what_is_implied_is_counted_apart() -> None:
+    plain = {"measured": None, "measure": "", "told": "as a is"}
+    told = list(page([row(), row(id="net.b", verdict="implied", **plain), row(id="net.c", **UNCHECKED)], [NET]))
+    assert "| all | 3 | 1 | 0 | 0 | 0 | 1 | 1 | 1 |\n" in told
+    assert "| net.b | 3 | side | 7 | implied: as a is |" in told
+    assert "| net.c | 3 | side | 7 | unchecked: of another network |" in told
+
+
+def test_no_fact_of_the_page_agrees_and_is_not_measured() -> None:
+    text = (DOCS / "facts.md").read_text(encoding="utf-8")
+    assert text.count("| agrees |\n") > 500
+    assert "| agrees:" not in text
+
+
 def test_what_would_be_markup_is_escaped() -> None:
     assert escaped("a|b *c* ~d <e\nf") == r"a\|b \*c\* \~d \<e f"
     assert (shown([]), shown(True), shown([False])) == ("none", "yes", "no")
@@ -111,11 +126,12 @@ def test_verify_ends_with_what_became_of_every_fact() -> None:
         {"id": name, "status": status, "confirmed": True} for name, status in (("a", "agrees"), ("b", "erratum"))
     ]
     results = [Result("conformance", "net", "none", Outcome.PASS, "", {"facts": evidence})]
-    first, second = ledger(results, facts)
-    assert first == "2 of the 953 facts of the ledger measured: 1 agrees, 1 erratum;"
-    assert second == "416 cannot be measured on a network, and say why (repro facts); 0 do not say"
+    first, second, third = ledger(results, facts)
+    assert first == "2 of the 1028 facts of the ledger measured: 1 agrees, 1 erratum;"
+    assert second == "35 are implied by measured ones or by arithmetic;"
+    assert third == "353 cannot be measured on a network, and say why (repro facts); 0 do not say"
     assert list(ledger([], facts)) == []
     everything = [{"id": fact.id, "status": fact.status, "confirmed": True} for fact in facts if fact.measure]
     told = "\n".join(ledger([Result("conformance", "net", "none", Outcome.PASS, "", {"facts": everything})], facts))
-    assert " ".join(told.split()).startswith("537 of the 953 facts of the ledger measured: 491 agree, ")
+    assert " ".join(told.split()).startswith("640 of the 1028 facts of the ledger measured: 594 agree, ")
     assert max(map(len, told.splitlines())) < 80

@@ -5,15 +5,17 @@ from __future__ import annotations
 import json
 import os
 import re
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from repro import models
 from repro.measures import MEASURES
-from repro.papers import STATUSES, Fact, LedgerError, paper, papers, parse
+from repro.papers import STATUSES, Fact, LedgerError, paper, papers, parse, resolve
 
 FACTS = [fact for each in papers().values() for fact in each.facts]
+NUMBERS = [fact for fact in FACTS if ".words." not in fact.id]  # those of the ledger; the others are said in words
 
 WHOLE = """
 title = "A Network"
@@ -39,7 +41,8 @@ def whole(rest: str) -> str:
 
 def test_there_are_fourteen_papers_and_every_fact_is_accounted_for() -> None:
     assert len(papers()) == 14
-    assert len(FACTS) == len({fact.id for fact in FACTS}) == 953
+    assert len(FACTS) == len({fact.id for fact in FACTS})
+    assert len(NUMBERS) == 953
     assert all(fact.locus and fact.network and fact.quantity and fact.printed for fact in FACTS)
     assert {fact.status for fact in FACTS} == set(STATUSES)
 
@@ -60,6 +63,23 @@ def test_no_fact_that_does_not_agree_is_without_arithmetic() -> None:
     assert [fact.id for fact in apart if not any(character.isdigit() for character in fact.arithmetic)] == []
 
 
+def test_what_is_said_in_words_is_measured() -> None:
+    words = [fact for fact in FACTS if fact not in NUMBERS]
+    assert len(words) > 70
+    assert {fact.status for fact in words} == {"agrees"}
+    assert [fact.id for fact in words if not re.fullmatch(rf"{fact.paper}\.words\.[a-z0-9.]+", fact.id)] == []
+
+
+def test_what_agrees_is_measured_and_what_is_implied_says_by_what() -> None:
+    assert [fact.id for fact in FACTS if fact.status == "agrees" and not fact.measure] == []
+    known = {fact.id: fact for fact in FACTS}
+    implied = [fact for fact in FACTS if fact.status == "implied"]
+    assert len(implied) > 30
+    assert [name for fact in implied for name in fact.by if not known[name].measure] == []
+    alone = [fact for fact in implied if not fact.by]
+    assert [fact.id for fact in alone if not any(character.isdigit() for character in fact.arithmetic)] == []
+
+
 SUM = re.compile(r"((?:[\d,.]+|[()+*/-]| )*[+*/][\d,.()+*/ -]*) = ([\d,.]*\d)")
 
 
@@ -77,7 +97,7 @@ def test_the_arithmetic_is_right() -> None:
 @pytest.mark.skipif("REPRO_LEDGER" not in os.environ, reason="needs REPRO_LEDGER, the file the facts were taken from")
 def test_the_facts_are_those_of_the_source() -> None:
     source = json.loads(Path(os.environ["REPRO_LEDGER"]).read_text(encoding="utf-8"))["facts"]
-    assert {fact["id"] for fact in source} == {fact.id for fact in FACTS}
+    assert {fact["id"] for fact in source} == {fact.id for fact in NUMBERS}
 
 
 @pytest.mark.skipif("REPRO_LEDGER" not in os.environ, reason="needs REPRO_LEDGER, the file the facts were taken from")
@@ -106,7 +126,7 @@ def test_a_fact_may_be_true_of_further_networks() -> None:
     with pytest.raises(LedgerError, match=r"there is no fact 'net\.layers' to be true of a further network"):
         parse("net", whole('measure = "parameters"') + ALSO.format("layers"))
     with pytest.raises(LedgerError, match=r"net\.params is said to be true of lenet5_28, and has no measure"):
-        parse("net", whole('reason = "no way"') + ALSO.format("params"))
+        parse("net", whole('reason = "no way", status = "result"') + ALSO.format("params"))
 
 
 def test_a_whole_file_is_read() -> None:
@@ -138,6 +158,11 @@ def test_a_whole_file_is_read() -> None:
         ('measure = "parameters", status = "erratum"', "it is erratum, and has no arithmetic"),
         ('measure = "parameters", status = "erratum", arithmetic = "1 + 1"', "does not say what is measured"),
         ('measure = "parameters", measured = 1', "its status is agrees, so there is nothing else to be measured"),
+        ('reason = "so it is"', "it is said to agree, and is not measured; expected implied or unchecked"),
+        ('reason = "so it is", status = "implied"', "it is implied, and names neither facts nor arithmetic"),
+        ('measure = "parameters", status = "unchecked"', "it is unchecked, and has a measure"),
+        ('measure = "parameters", by = ["net.a"]', "it is agrees, and follows from nothing"),
+        ('measure = "parameters", each = { vgg11 = 1 }', "it has values for other networks than it is about"),
         ('measure = "parameters", colour = "red"', "unexpected keyword argument 'colour'"),
         ('id = "params"', "net.toml:"),
         ("measure =", "net.toml:"),
@@ -146,6 +171,25 @@ def test_a_whole_file_is_read() -> None:
 def test_a_fact_that_contradicts_itself_is_told(rest: str, message: str) -> None:
     with pytest.raises(LedgerError, match=message):
         parse("net", whole(rest))
+
+
+@pytest.mark.parametrize(
+    ("by", "message"), [("lenet.C9", "which is no fact"), ("lenet.layers", "which is not measured")]
+)
+def test_a_fact_follows_from_those_that_are_measured(by: str, message: str) -> None:
+    known = {fact.id: fact for fact in FACTS}
+    resolve(known["lenet.layers"], known)
+    with pytest.raises(LedgerError, match=rf"lenet\.toml: lenet\.layers is implied by {by}, {message}"):
+        resolve(replace(known["lenet.layers"], by=("lenet.C3.params", by)), known)
+
+
+def test_what_is_printed_as_a_formula_has_a_value_for_each_network() -> None:
+    (fact,) = parse(
+        "net", whole('measure = "depth", each = { lenet5 = 5, vgg11 = 11 }, of = ["vgg11", "lenet5"]')
+    ).facts
+    assert [fact.value_for(name) for name in ("lenet5", "vgg11")] == [5, 11]
+    (fact,) = parse("net", whole('measure = "depth"')).facts
+    assert fact.value_for("lenet5") == 60000
 
 
 def test_a_fact_of_another_paper_is_told() -> None:

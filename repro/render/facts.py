@@ -20,12 +20,14 @@ _PLURALS = {
 }
 _SINGULARS = {"fail": "fails"}
 
-# What became of a fact that a network can confirm.
+# What became of a fact that a network could confirm.
 MEANINGS = {
     "agrees": "as printed, to the precision of the print",
     "erratum": "what the paper itself says elsewhere, or what it quotes, makes it another number",
     "convention": "it is right by a way of counting that is not said, or that is not kept",
     "unexplained": "no way of counting gives it",
+    "implied": "it follows from measured facts, which are named, or by arithmetic alone",
+    "unchecked": "of a network that nobody here has built, or of something that is not defined",
 }
 
 _SHAPES = ("output", "incoming", "image", "weight_shape")  # measures whose numbers belong together
@@ -39,14 +41,15 @@ def page(rows: Sequence[Any], papers: Sequence[Any], chosen: Sequence[str] = ())
     reasons = usual_reasons(rows)
     yield "# What the papers print\n"
     yield joined(
-        f"Every number {_those(chosen)}, where it stands, and what is measured on the networks "
-        "of the catalog. `repro facts` measures them again; it fails where one is not as it is said here.",
+        f"Every number {_those(chosen)}, and some of what they say in words (`.words.`), where it stands, and what is "
+        "measured on the networks of the catalog. `repro facts` measures them again; it fails where one is not as it "
+        "is said here.",
         ". ".join(f"**{verdict}**: {meaning}" for verdict, meaning in MEANINGS.items())
-        + ". [errata.md](errata.md) has the arithmetic of the last three.",
+        + ". [errata.md](errata.md) has the arithmetic of errata, conventions and what is unexplained.",
         *_of_unmeasured(reasons),
     )
-    yield "| paper | facts | agree | errata | conventions | unexplained | measured | not measured |"
-    yield "|---|--:|--:|--:|--:|--:|--:|--:|"
+    yield "| paper | facts | agree | errata | conventions | unexplained | measured | implied | not measured |"
+    yield "|---|--:|--:|--:|--:|--:|--:|--:|--:|"
     of_papers = [(each, [row for row in rows if paper_of(row) == each.name]) for each in by_year(papers)]
     sections = [(each, found) for each, found in of_papers if found]
     for each, found in sections:
@@ -144,12 +147,12 @@ def merged(rows: Sequence[Any]) -> Iterator[tuple[Any, list[str]]]:
 
 
 def _counts(rows: Sequence[Any]) -> list[int]:
-    """Facts; of these those that agree, errata, conventions, unexplained; those that are measured, and the rest."""
+    """Facts; of these those that agree, errata, conventions, unexplained; the measured, the implied, and the rest."""
     verdicts = {row.id: row.verdict for row in rows}
     measured = {row.id for row in rows if row.measured is not None}
     kinds = Counter(verdicts.values())
     told = [kinds[kind] for kind in ("agrees", "erratum", "convention", "unexplained")]
-    return [len(verdicts), *told, len(measured), len(verdicts) - len(measured)]
+    return [len(verdicts), *told, len(measured), kinds["implied"], len(verdicts) - len(measured) - kinds["implied"]]
 
 
 def by_year(papers: Sequence[Any]) -> list[Any]:

@@ -122,7 +122,7 @@ def _further(result: Result, width: int = WIDTH) -> Iterator[str]:
 
 
 def ledger(results: Sequence[Result], facts: Sequence[Any]) -> Iterator[str]:
-    """What became of the facts of the ledger: each is measured, or has a reason why it cannot be."""
+    """What became of the facts of the ledger: each is measured, implied, or has a reason why it cannot be."""
     found = [fact for result in results for fact in result.evidence.get("facts", [])]
     if found:
         known = {fact["id"]: fact for fact in found}
@@ -130,9 +130,11 @@ def ledger(results: Sequence[Result], facts: Sequence[Any]) -> Iterator[str]:
         told = f"{len(known)} of the {len(facts)} facts of the ledger measured: {counted(counts)};"
         yield _wrapped(told, "", "  ")
         apart = [fact for fact in facts if not fact.measure]
+        implied = sum(fact.status == "implied" for fact in apart)
         silent = sum(not fact.reason for fact in apart)
-        told = f"{len(apart) - silent} cannot be measured on a network, and say why (repro facts); {silent} do not say"
-        yield _wrapped(told, "", "  ")
+        yield f"{implied} are implied by measured ones or by arithmetic;"
+        told = f"{len(apart) - implied - silent} cannot be measured on a network, and say why (repro facts)"
+        yield _wrapped(f"{told}; {silent} do not say", "", "  ")
 
 
 def missing(results: Sequence[Result]) -> Iterator[str]:
