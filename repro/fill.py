@@ -24,6 +24,8 @@ _CHUNK = 1 << 15  # 64-bit words hashed at a time: 256 KiB, which stays in a cor
 # SplitMix64: Steele, Lea, Flood, "Fast splittable pseudorandom number generators", OOPSLA 2014, Figure 17.
 _STEP, _MIX1, _MIX2 = (numpy.uint64(word) for word in (0x9E3779B97F4A7C15, 0xBF58476D1CE4E5B9, 0x94D049BB133111EB))
 
+_ODD = numpy.arange(1, _CHUNK + 1, dtype=numpy.uint64) * _STEP * _MIX1 | numpy.uint64(1)
+
 # The spread of what is not a weight. Wide enough to be felt, narrow enough to keep activations near unit scale.
 _SCALE, _SHIFT, _OTHER = (0.5, 1.5), (-0.25, 0.25), (-0.5, 0.5)
 
@@ -45,6 +47,7 @@ def uniform(key: str, shape: Shape, low: float = 0.0, high: float = 1.0) -> torc
     values = numpy.empty(count, numpy.float32)
     span, base = numpy.float32((high - low) / (1 << 24)), numpy.float32(low)
     last = numpy.nextafter(numpy.float32(high), base)
+    beyond = numpy.float32((1 << 24) - 1) * span + base > last  # the greatest of all sums, rounded up to `high`
     with numpy.errstate(over="ignore"):
         for start in range(0, count, 2 * _CHUNK):  # each word gives two values of 24 bits
             numpy.add(steps, seed + numpy.uint64(start // 2) * _STEP, out=words)
@@ -56,10 +59,30 @@ def uniform(key: str, shape: Shape, low: float = 0.0, high: float = 1.0) -> torc
             halves = words.astype("<u8", copy=False).view("<u4")
             part = values[start : start + 2 * _CHUNK]
             numpy.right_shift(halves, numpy.uint32(8), out=halves)
-            numpy.multiply(halves[: part.size], span, out=part, casting="unsafe", dtype=numpy.float32)
+            part[:] = halves[: part.size].view("<i4")  # exact, and signed numbers are the faster ones to convert
+            numpy.multiply(part, span, out=part)
             numpy.add(part, base, out=part)
-            numpy.minimum(part, last, out=part)  # the sum may round up to `high`
+            if beyond:
+                numpy.minimum(part, last, out=part)
     return torch.from_numpy(values.reshape(shape))
+
+
+def fingerprint(tensor: torch.Tensor) -> bytes:
+    """What changes with any one bit of a tensor; for gigabytes of weights, four times as fast as SHA-256.
+
+    Each chunk of 64-bit words is a sum of products modulo 2**64 with odd noise, in which no change of one word can
+    vanish, and of several only by chance; the sums are hashed. It does not hold against somebody who forges weights.
+    """
+    raw = tensor.detach().contiguous().reshape(-1).view(torch.uint8).numpy()
+    whole = raw[: raw.size // 8 * 8].view("<u8")
+    products = numpy.empty(_CHUNK, numpy.uint64)
+    found = hashlib.sha256(raw[whole.nbytes :].tobytes())
+    with numpy.errstate(over="ignore"):
+        for start in range(0, whole.size, _CHUNK):
+            part = whole[start : start + _CHUNK]
+            numpy.multiply(part, _ODD[: part.size], out=products[: part.size])
+            found.update(int(products[: part.size].sum()).to_bytes(8, "little"))
+    return found.digest()
 
 
 def image(seed: int, batch: int, size: Sequence[int]) -> torch.Tensor:

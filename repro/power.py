@@ -27,7 +27,6 @@ import torch
 from torch import nn
 
 from repro import checkpoint, models
-from repro.allocator import keep_memory
 from repro.canonical import VIEWS
 from repro.errors import ReproError
 from repro.faults import Fault, faults, kinds, off_by, places
@@ -39,6 +38,7 @@ from repro.parity.check import CHECKS, FUNCTIONS, check, made
 from repro.parity.differences import differences
 from repro.parity.network import Network, Stopwatch
 from repro.parity.pair import Pair, Plan, Runs, channels_last
+from repro.process import keep_memory
 from repro.references import Size, Source, resolve
 from repro.result import Outcome, Result
 

@@ -845,7 +845,7 @@ def test_facts_as_a_page_are_those_of_the_paper(run: Run) -> None:
     ran = run("facts", "owt", "--format", "markdown")
     assert ran.out.startswith("# What the papers print\n")
     assert "| owt.filters.cfg | author configuration (not in the paper) |" in ran.out
-    assert "Every number of the ledger that is in the paper owt, where it stands" in ran.out
+    assert "Every number of the ledger that is in the paper owt, and some of what" in ran.out
     chosen = run("facts", "owt", "--network", "alexnet_owt", "--verdict", "erratum", "--format", "markdown").out
     told = "that is in the paper owt and measured on alexnet_owt and of the verdict erratum,"
     assert told in " ".join(chosen.split())

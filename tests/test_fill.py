@@ -472,3 +472,26 @@ def test_the_graph_of_training_changes_nothing_of_what_eval_reads() -> None:
     with_it, without = filled(training=True), filled(training=False)
     for key in ("conv.weight", "conv.bias", "fc.weight", "fc.bias"):
         assert with_it[key].equal(without[key]), key
+
+
+@pytest.mark.parametrize("count", [1, 3, 8, 1 << 16, (1 << 16) + 1, (1 << 17) + 5])
+def test_any_one_bit_changes_the_fingerprint(count: int) -> None:
+    tensor = fill.uniform("tensor", (count,))
+    whole = fill.fingerprint(tensor)
+    assert fill.fingerprint(tensor.clone()) == whole
+    for element in {0, count // 2, count - 1}:
+        for bit in (0, 22, 31):
+            changed = tensor.clone()
+            changed.numpy().view("<u4")[element] ^= numpy.uint32(1 << bit)
+            assert fill.fingerprint(changed) != whole
+
+
+def test_the_order_changes_the_fingerprint() -> None:
+    tensor = fill.uniform("tensor", (1 << 18,))
+    assert fill.fingerprint(tensor.flip(0)) != fill.fingerprint(tensor)
+    assert fill.fingerprint(tensor.roll(1 << 16)) != fill.fingerprint(tensor), "whole chunks"
+    assert fill.fingerprint(tensor.roll(2)) != fill.fingerprint(tensor), "whole words"
+
+
+def test_the_fingerprint_is_what_it_was() -> None:
+    assert fill.fingerprint(torch.arange(100_000)).hex()[:32] == "8f0c225edcda965eb8e28ff5a8e2fb93"

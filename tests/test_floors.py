@@ -20,7 +20,7 @@ PROJECT = Path(__file__).parents[1] / "pyproject.toml"
 FLOORS = {
     "version": ["repro"],
     "verdicts": ["repro.result"],
-    "words": ["repro.errors", "repro.atomic", "repro.allocator"],
+    "words": ["repro.errors", "repro.atomic", "repro.process"],
     "catalog": ["repro.models", "repro.models._catalog"],
     "networks": ["repro.models.*"],
     "papers": ["repro.papers", "repro.papers.*"],

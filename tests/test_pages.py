@@ -53,9 +53,9 @@ def test_what_is_not_measured_says_why_but_for_the_commonest_reasons() -> None:
 
 def test_a_page_of_some_facts_does_not_say_that_they_are_all() -> None:
     told = "\n".join(page([row()], [NET]))
-    assert "Every number that the papers print of their networks, where it stands," in told
+    assert "Every number that the papers print of their networks, and some of what they say" in told
     told = "\n".join(page([row()], [NET], ["in the paper net", "of the verdict agrees"]))
-    assert "Every number of the ledger that is in the paper net and of the verdict agrees, where it stands" in told
+    assert "Every number of the ledger that is in the paper net and of the verdict agrees, and" in told
     assert "that the papers print" not in told
     assert "What is not measured" not in told, "all of them are"
     odd = [row(measured=None, measure="", verdict="result", told="odd")]

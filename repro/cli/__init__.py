@@ -14,8 +14,7 @@ from collections.abc import Sequence
 from typing import NoReturn
 
 import repro
-from repro import models
-from repro.allocator import keep_memory
+from repro import models, process
 from repro.cli import catalog, compare, convert, golden, ledger, verify
 from repro.errors import ReproError, first_line
 
@@ -48,15 +47,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def run() -> NoReturn:
     """The process: `main`, and out. Taking apart the interpreter and all that torch has loaded would take a second."""
-    if "OMP_WAIT_POLICY" not in os.environ:
-        # Threads that wait for each other spin for milliseconds, and lose most of their time as soon as something else
-        # runs on the machine; threads that go to sleep at once are late on a quiet one (docs/design.md has the
-        # figures). libgomp reads this when torch loads it.
-        os.environ.setdefault("GOMP_SPINCOUNT", "3000")
+    process.alone()
     # Graphs are many small objects that stay; looking through all of them for cycles every 700 new ones took a sixth of
     # the time of a comparison.
     gc.set_threshold(200_000, 20, 20)
-    keep_memory()
     code = main()
     for stream in (sys.stdout, sys.stderr):
         with contextlib.suppress(OSError):  # of a pipe that nobody reads any more

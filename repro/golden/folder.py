@@ -8,8 +8,7 @@ from concurrent.futures.process import BrokenProcessPool
 from multiprocessing import get_context
 from pathlib import Path
 
-from repro import models
-from repro.allocator import keep_memory
+from repro import models, process
 from repro.errors import ReproError
 from repro.golden import store
 from repro.golden.golden import CHECKS, Golden, check, golden_size, make
@@ -27,7 +26,7 @@ def specification(given: str, folder: Path = FOLDER) -> str:
     """
     if ":" in given:
         return given
-    if given not in models.catalog() and (folder / f"{given}.json").is_file():
+    if given not in models.catalog() and store.exists(folder, given):
         return str(Golden.load(folder, given).network)
     return f"repro:{models.get(given).name}"
 
@@ -40,7 +39,7 @@ def golden_name(spec: str) -> str:
 
 def named(given: str, folder: Path) -> str:
     """The golden that is meant: by its own name, or by the network's. Raises UnknownVariantError."""
-    there = ":" not in given and (folder / f"{given}.json").is_file()
+    there = ":" not in given and store.exists(folder, given)
     return given if there else golden_name(specification(given))
 
 
@@ -61,7 +60,11 @@ def check_all(folder: Path, names: Sequence[str], jobs: int = 1) -> Iterator[lis
         for name in names:
             yield check_one(folder, name)
         return
-    with ProcessPoolExecutor(jobs, mp_context=get_context("spawn"), initializer=keep_memory) as pool:
+    context = get_context("spawn")
+    shares = context.SimpleQueue()
+    for share in process.shares(jobs):
+        shares.put(share)
+    with ProcessPoolExecutor(jobs, context, process.beside_others, (shares,)) as pool:
         running = [pool.submit(check_one, folder, name) for name in names]
         try:
             for future in running:

@@ -5,22 +5,21 @@ from __future__ import annotations
 import hashlib
 import math
 import platform
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from contextlib import suppress
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from importlib.metadata import version
 from itertools import product
 from pathlib import Path
 from typing import Any
 
 import torch
-import torchvision
 
 import repro
-from repro import budget, models
+from repro import budget, fill, models
 from repro.errors import ReproError
 from repro.golden import store
 from repro.golden.inputs import inputs
-from repro.golden.recording import IN_OTHER_WAYS, NARROW, WIDE, Run, run, stages, sums
+from repro.golden.recording import IN_FLOAT32, IN_OTHER_WAYS, NARROW, WIDE, Run, run, stages, sums
 from repro.graph import Graph, TraceError, digest
 from repro.parity.network import Network, Stopwatch, shape_text, widened
 from repro.references import Size, Source
@@ -35,6 +34,8 @@ IN_FULL = ("noise", "photograph")
 # A stage may be zero in exact arithmetic for one input, such as one without any light. Rounding errors of that are not
 # measured by themselves but by this share of the stage's size for the first input.
 FLOOR = 1e-3
+
+SMALLEST_MAP = 2  # to a side
 
 CHECKS = ("golden.recipe", *(f"golden.{way.name}" for way in (*WIDE, *NARROW)))
 
@@ -55,8 +56,8 @@ class Golden:
     stages    name -> shape, and for the first input mean and root mean square: to be read, and compared by eye
     sums      (stages, inputs, SUMS), float64: see `recording.sums`
     sizes     (stages, inputs), float64: root mean square of all elements
-    float32   (stages, inputs, 2), float64: greatest and root mean square error in that precision over the size, for
-              the worst of the ways to compute it
+    float32   (stages, inputs, 2), float64, for the first IN_FLOAT32 inputs: greatest and root mean square error in
+              that precision over the size, for the worst of the ways to compute it
     outputs   "output INDEX INPUT" -> all its elements, float64, for the inputs of IN_FULL
     """
 
@@ -103,24 +104,39 @@ class Move:
     last: str
 
 
+@dataclass(frozen=True)
+class Seen:
+    """What a run in float64 did, by stage or output, and all elements of the outputs by "output INDEX INPUT"."""
+
+    described: dict[str, dict[str, Any]]
+    sums: dict[str, torch.Tensor]
+    sizes: dict[str, torch.Tensor]
+    outputs: dict[str, torch.Tensor]
+
+
 class Subject:
     """A network with closed-form weights on the inputs of a golden; each run is made when it is asked for.
 
-    paths: the modules whose outputs are its stages; by default as many as fit.
+    stages: the names of its stages as a golden has them; by default those of as many modules as fit.
 
-    truth  stage or output -> all its elements for all inputs, in float64, once `wide` was called
+    truth  stage or output -> all its elements for the first IN_FLOAT32 inputs, in float64, once `wide` was called
     """
 
-    def __init__(self, source: Source, size: Size, paths: Iterable[str] | None = None) -> None:
-        self.network = Network.of(source, size, Stopwatch())
-        self._paths = stages(self.network.graph(size)) if paths is None else frozenset(paths)
+    def __init__(self, source: Source, size: Size, names: Iterable[str] | None = None) -> None:
+        self.network = Network.of(source, size, Stopwatch(), batch=1)  # a thousand layers are slow to trace: once
+        modules = dict(self.network.module.named_modules(remove_duplicate=False))
+        self._paths = (
+            stages(self.network.graph(size))
+            if names is None
+            else {path for name in names for path in (name, name.rpartition("#")[0])}
+        ) & (modules.keys() - {""})
         self.inputs = inputs(size, SEED)
         self.images = torch.stack(list(self.inputs.values()))
         self._narrow = self.network.conditioned(size, SEED)
-        self._wide = widened(self._narrow)
+        self._installed: tuple[Any, ...] = ()
         self.truth: dict[str, torch.Tensor] = {}
         self.returned = _returned(self.network.graph(size))
-        self._read = self.network.graph(size, batch=1).readers()
+        self._read = self.network.graph(size).readers()
 
     def weights(self) -> dict[str, str]:
         """Digests, as in `Golden.weights`."""
@@ -130,20 +146,23 @@ class Subject:
             groups["names"].update(f"{key} {tuple(tensor.shape)} {tensor.dtype}\n".encode())
             if key not in self._read:
                 continue  # what eval mode does not read may be the module's own
-            content: Any = tensor.contiguous().reshape(-1).view(torch.uint8).numpy()
-            groups["parameters" if key in named else "buffers"].update(content)
+            groups["parameters" if key in named else "buffers"].update(fill.fingerprint(tensor))
         return {group: found.hexdigest()[:32] for group, found in groups.items()}
 
-    def wide(self, way: Run = WIDE[0]) -> dict[str, torch.Tensor]:
-        """Stage or output -> its weighted sums, (inputs of the way, SUMS), in float64. The first way is the truth."""
-        found: dict[str, torch.Tensor] = {}
+    def wide(self, way: Run = WIDE[0]) -> Seen:
+        """Run it in float64. The first way is the truth."""
+        found = Seen({}, {}, {}, {})
+        kinds = list(self.inputs)[: way.inputs]
 
         def seen(name: str, tensor: torch.Tensor) -> None:
-            found[name] = sums(tensor)
+            found.described[name] = _described(tensor)
+            found.sums[name], found.sizes[name] = sums(tensor), rms(tensor)
+            if name.startswith("output "):
+                found.outputs.update({f"{name} {kind}": row.clone() for kind, row in zip(kinds, tensor, strict=True)})
             if way is WIDE[0]:
-                self.truth[name] = tensor.clone()  # what follows may write into it
+                self.truth[name] = tensor[:IN_FLOAT32].clone()  # what follows may write into it
 
-        run(self.network, self._wide, self.images[: way.inputs], way, self._paths, seen)
+        self._run(way, way.inputs, seen)
         return found
 
     def narrow(self, way: Run, inputs: int | None) -> dict[str, torch.Tensor]:
@@ -156,8 +175,15 @@ class Subject:
             off = (tensor.double() - self.truth[name][:inputs]).abs_().reshape(len(tensor), -1)
             found[name] = torch.stack([off.amax(1), rms(off)], 1)
 
-        run(self.network, self._narrow, self.images[:inputs], way, self._paths, seen)
+        self._run(way, inputs, seen)
         return found
+
+    def _run(self, way: Run, inputs: int | None, seen: Callable[[str, torch.Tensor], None]) -> None:
+        if self._installed != (way.dtype, way.layout):
+            state = widened(self._narrow) if way.dtype is torch.float64 else self._narrow
+            self.network.install({key: way.layout(tensor) for key, tensor in state.items()})
+            self._installed = way.dtype, way.layout
+        run(self.network, self.images[:inputs], way, self._paths, seen)
 
 
 def rms(tensor: torch.Tensor) -> torch.Tensor:
@@ -176,19 +202,18 @@ def make(source: Source, size: Size, reason: str, command: str) -> Golden:
     subject = Subject(source, size)
     if subject.network.draws(size):
         raise ReproError(f"{source.spec} draws random numbers in eval mode: it has no outputs to be held still")
-    found = subject.wide()
-    again = subject.wide(WIDE[1])
+    found, again = subject.wide(), subject.wide(WIDE[1])
     # What has as many rows as there are inputs, and with fewer inputs has not fewer, has no row for each.
-    found = {name: stage for name, stage in found.items() if name in again}
-    subject.truth = {name: subject.truth[name] for name in found}
-    sizes = {name: rms(stage) for name, stage in subject.truth.items()}
-    errors = {name: torch.zeros(len(subject.inputs), 2, dtype=torch.float64) for name in found}
+    names = [name for name in found.sums if name in again.sums]
+    subject.truth = {name: subject.truth[name] for name in names}
+    errors = {name: torch.zeros(IN_FLOAT32, 2, dtype=torch.float64) for name in names}
     # Correct kernels differ in how near they come, and another number of images may have others.
-    for way, count in product(NARROW, (None, IN_OTHER_WAYS)):
+    for way, count in product(NARROW, (IN_FLOAT32, IN_OTHER_WAYS)):
         for name, off in subject.narrow(way, count).items():
             errors[name][: len(off)] = torch.maximum(errors[name][: len(off)], off)
-    for name, stage in subject.truth.items():
-        finite = stage.reshape(len(stage), -1).isfinite().all(1) & errors[name].isfinite().all(1)
+    for name in names:
+        finite = found.sums[name].isfinite().all(1)
+        finite[:IN_FLOAT32] &= errors[name].isfinite().all(1)
         if not finite.all():
             kind = list(subject.inputs)[int(finite.to(torch.int8).argmin())]
             raise ReproError(f"{source.spec}: {name} holds NaN or infinity for the input {kind!r}; nothing to keep")
@@ -200,27 +225,27 @@ def make(source: Source, size: Size, reason: str, command: str) -> Golden:
             "command": command,
             "repro": repro.__version__,
             "torch": torch.__version__.partition("+")[0],
-            "torchvision": torchvision.__version__.partition("+")[0],
+            "torchvision": version("torchvision").partition("+")[0],
             "device": f"cpu, {platform.machine()}",
         },
         weights=subject.weights(),
         inputs={name: digest(image) for name, image in subject.inputs.items()},
         returned=subject.returned,
-        stages={name: _described(stage) for name, stage in subject.truth.items()},
-        sums=torch.stack(list(found.values())),
-        sizes=torch.stack(list(sizes.values())),
-        float32=torch.stack([errors[name] / _scale(sizes[name])[:, None] for name in found]),
-        outputs=_in_full(subject),
+        stages={name: found.described[name] for name in names},
+        sums=torch.stack([found.sums[name] for name in names]),
+        sizes=torch.stack([found.sizes[name] for name in names]),
+        float32=torch.stack([errors[name] / _scale(found.sizes[name])[:IN_FLOAT32, None] for name in names]),
+        outputs={key: values for key, values in found.outputs.items() if key.split()[-1] in IN_FULL},
     )
 
 
 def check(golden: Golden, source: Source) -> Iterator[Result]:
     """Hold a network against its golden, one result for each of CHECKS. Raises ReproError where it cannot be run."""
-    subject = Subject(source, golden.size, (name.partition("#")[0] for name in golden.stages))
+    subject = Subject(source, golden.size, golden.stages)
     yield _recipe(golden, subject)
     held = True
     for way in WIDE:
-        move = first_move(golden, subject, subject.wide(way))
+        move = first_move(golden, subject.wide(way))
         held = held and move is None
         yield _told(golden, way, move)
     for way in NARROW:
@@ -231,14 +256,14 @@ def check(golden: Golden, source: Source) -> Iterator[Result]:
             yield _judged(golden, way, subject)
 
 
-def first_move(golden: Golden, subject: Subject, found: Mapping[str, torch.Tensor]) -> Move | None:
+def first_move(golden: Golden, found: Seen) -> Move | None:
     """Where a run in float64 first leaves its golden, None if it never does.
 
     Stages are compared by their shapes and weighted sums, outputs that are kept in full by their elements as well.
     """
-    moves = {name: told for index, name in enumerate(golden.stages) if (told := _stage(golden, index, subject, found))}
-    moves |= {name: "it was not there" for name in found if name not in golden.stages}
-    moves = moves or {key: told for key in golden.outputs if (told := _output(golden, key, subject))}
+    moves = {name: told for index, name in enumerate(golden.stages) if (told := _stage(golden, index, found))}
+    moves |= {name: "it was not there" for name in found.sums if name not in golden.stages}
+    moves = moves or {key: told for key in golden.outputs if (told := _output(golden, key, found))}
     if not moves:
         return None
     place = next(iter(moves))
@@ -246,15 +271,14 @@ def first_move(golden: Golden, subject: Subject, found: Mapping[str, torch.Tenso
     return Move(place, moves[place], len(moves), before[-1] if before else "")
 
 
-def _stage(golden: Golden, index: int, subject: Subject, found: Mapping[str, torch.Tensor]) -> str:
+def _stage(golden: Golden, index: int, found: Seen) -> str:
     """How a stage is not what it was, "" if it is."""
     name, described = list(golden.stages.items())[index]
-    if name not in found:
+    if name not in found.sums:
         return "it does not run any more"
-    shape = shape_text(subject.truth[name].shape[1:])
-    if shape != described["shape"]:
+    if (shape := found.described[name]["shape"]) != described["shape"]:
         return f"{shape}, it was {described['shape']}"
-    actual, count = found[name], len(found[name])
+    actual, count = found.sums[name], len(found.sums[name])
     off = (actual - golden.sums[index][:count]).abs().amax(1) / _scale(golden.sizes[index])[:count]
     wrong = ~(off <= budget.FLOAT64_LIMIT)  # NaN is wrong
     kinds = ", ".join(kind for kind, is_wrong in zip(golden.inputs, wrong, strict=False) if is_wrong)
@@ -265,9 +289,11 @@ def _stage(golden: Golden, index: int, subject: Subject, found: Mapping[str, tor
     )
 
 
-def _output(golden: Golden, key: str, subject: Subject) -> str:
+def _output(golden: Golden, key: str, found: Seen) -> str:
     """How an output that is kept in full is not what it was, "" if it is; `key` is its name and that of the input."""
-    expected, actual = golden.outputs[key], _in_full(subject)[key]
+    if key not in found.outputs:
+        return ""  # not an input of this run
+    expected, actual = golden.outputs[key], found.outputs[key]
     off = (actual - expected).abs() / (rms(expected[None])[0] or 1.0)
     if bool((off <= budget.FLOAT64_LIMIT).all()):
         return ""
@@ -319,7 +345,7 @@ def _judged(golden: Golden, way: Run, subject: Subject) -> Result:
         return Result(f"golden.{way.name}", golden.network, "golden", Outcome.FAIL, message, {"at": missing})
     scales = torch.stack([_scale(row) for row in golden.sizes])[:, : way.inputs, None]
     actual = torch.stack([errors[name] for name in golden.stages]) / scales
-    largest = [subject.truth[name].reshape(len(subject.images), -1).abs().amax(1) for name in golden.stages]
+    largest = [subject.truth[name].reshape(IN_FLOAT32, -1).abs().amax(1) for name in golden.stages]
     unit = torch.finfo(torch.float32).eps * torch.stack(largest)[:, : way.inputs, None] / scales
     allowance = torch.maximum(golden.float32, golden.float32.median(0).values)[:, : way.inputs].maximum(unit)
     ratio = (
@@ -356,22 +382,11 @@ def _described(stage: torch.Tensor) -> dict[str, Any]:
     return {"shape": shape_text(first.shape), **{key: float(f"{value:.5g}") for key, value in described.items()}}
 
 
-def _in_full(subject: Subject) -> dict[str, torch.Tensor]:
-    kinds = list(subject.inputs)
-    return {
-        f"{name} {kind}": tensor[kinds.index(kind)]
-        for name, tensor in subject.truth.items()
-        if name.startswith("output ")
-        for kind in IN_FULL
-        if kind in kinds
-    }
-
-
 def golden_size(source: Source, given: Size | None) -> Size:
-    """The size of input that a golden is made for: as given, or that which costs least.
+    """The size of input that a golden is made for: as given, or one that costs little.
 
-    For a network of the catalog the smaller one that it is verified at, or half the side that it was made for if it
-    runs on that.
+    For a network of the catalog the smaller one that it is verified at, its sides halved as often as it runs on that
+    and convolutions still see maps of 2x2, in which each of nine weights is felt.
     """
     if given is not None:
         return given
@@ -379,11 +394,15 @@ def golden_size(source: Source, given: Size | None) -> Size:
     if library != "repro":
         return source.input_size or (3, 224, 224)
     variant = models.get(name)
-    channels, height, width = variant.input_size
     size: Size = min(variant.input_size, variant.other_size, key=math.prod)
-    half = (channels, height // 2, width // 2)
-    if math.prod(half) < math.prod(size):
-        with suppress(TraceError):
-            Network(source, source.module(with_values=False), Stopwatch()).graph(half, batch=1)
-            return half
-    return size
+    network = Network(source, source.module(with_values=False), Stopwatch(), batch=1)
+    while True:
+        half = (size[0], size[1] // 2, size[2] // 2)
+        try:
+            graph = network.graph(half)
+        except TraceError:
+            return size
+        convolved = [graph.shape(node.inputs[0])[2:] for node in graph.nodes if node.op == "convolution"]
+        if min(map(min, convolved)) < SMALLEST_MAP:
+            return size
+        size = half

@@ -1,4 +1,4 @@
-"""The inputs of a golden: noise, nothing, a constant, something large, and a photograph.
+"""The inputs of a golden: noise, something large, a photograph, nothing, and a constant.
 
 The photograph is a part of "Chelsea" by Stéfan van der Walt, which he put in the public domain (CC0 1.0); it comes with
 scikit-image and is reduced here to 64x64 pixels. The seal on its pixels is in tests/golden/test_inputs.py.
@@ -27,10 +27,10 @@ def inputs(size: Shape, seed: int) -> dict[str, torch.Tensor]:
     """
     return {
         "noise": fill.image(seed, 1, size)[0],
+        "large": LARGE * fill.image(seed + 1, 1, size)[0],
         **({"photograph": photograph(size)} if len(size) == 3 else {}),
         "zeros": torch.zeros(size, dtype=torch.float32, device="cpu"),
         "constant": torch.full(size, CONSTANT, dtype=torch.float32, device="cpu"),
-        "large": LARGE * fill.image(seed + 1, 1, size)[0],
     }
 
 

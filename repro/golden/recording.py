@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any
 
 import torch
@@ -34,34 +35,26 @@ class Run:
     inputs: int | None = None
 
 
-IN_OTHER_WAYS = 2  # inputs
+# In float64 every input is run: that is what a network computes. How near float32 comes to it is asked of the first
+# two, noise and what is large; what threads and layouts change does not depend on what the input is.
+IN_FLOAT32, IN_OTHER_WAYS = 2, 1
 
-# The first of each precision runs on every input, the others on those whose outputs are kept in full: what threads and
-# layouts change does not depend on what the input is.
 WIDE = (Run("float64", torch.float64, 1), Run("float64.2-threads", torch.float64, 2, inputs=IN_OTHER_WAYS))
 NARROW = (
-    Run("float32", torch.float32, 1),
+    Run("float32", torch.float32, 1, inputs=IN_FLOAT32),
     Run("float32.2-threads", torch.float32, 2, inputs=IN_OTHER_WAYS),
     Run("float32.channels_last", torch.float32, 2, channels_last, IN_OTHER_WAYS),
 )
 
 
-def run(
-    network: Network,
-    state: Mapping[str, torch.Tensor],
-    images: torch.Tensor,
-    way: Run,
-    paths: Iterable[str],
-    seen: Seen,
-) -> None:
+def run(network: Network, images: torch.Tensor, way: Run, paths: Iterable[str], seen: Seen) -> None:
     """Run a network on a batch; `seen` is called with each stage, and then with each output, as (batch, ...).
 
-    state  its weights, of the precision of the run
-    paths  of the modules to listen to, as far as it has them
+    network  with weights of the precision and layout of the run
+    paths    of the modules to listen to
 
     Raises ReproError if it fails, or returns what is not a batch.
     """
-    network.install({key: way.layout(tensor) for key, tensor in state.items()})
     with _threads(way.threads), _listening(network.module, paths, len(images), seen):
         outputs = network.outputs(way.layout(images.to(way.dtype)))
         for index, output in enumerate(outputs):
@@ -93,11 +86,14 @@ def sums(stage: torch.Tensor) -> torch.Tensor:
     """
     rows = stage.double().reshape(len(stage), stage.shape[1] if stage.ndim > 1 else 1, -1)
     _, channels, places = rows.shape
+    total: torch.Tensor = ((rows @ _noise("places", places)) * _noise("channels", channels)).sum(1)
+    return total.div_((channels * places) ** 0.5)
+
+
+@lru_cache(maxsize=32)  # the stages of a network have few different shapes
+def _noise(kind: str, count: int) -> torch.Tensor:
     edge = 3**0.5
-    across = fill.uniform("golden/channels", (channels, SUMS), -edge, edge).double()
-    along = fill.uniform("golden/places", (places, SUMS), -edge, edge).double()
-    total: torch.Tensor = ((rows @ along) * across).sum(1) / (channels * places) ** 0.5
-    return total
+    return fill.uniform(f"golden/{kind}", (count, SUMS), -edge, edge).double()
 
 
 def _real(values: torch.Tensor) -> torch.Tensor:
@@ -144,7 +140,7 @@ def _listening(module: nn.Module, paths: Iterable[str], batch: int, seen: Seen) 
         return note
 
     modules = dict(module.named_modules(remove_duplicate=False))
-    handles = [modules[path].register_forward_hook(listener(path)) for path in sorted({*paths} & modules.keys())]
+    handles = [modules[path].register_forward_hook(listener(path)) for path in sorted(paths)]
     try:
         yield
     finally:

@@ -10,8 +10,10 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import json
+import os
 import re
-from collections.abc import Mapping
+import sys
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +22,9 @@ import torch
 
 from repro import atomic
 from repro.errors import ReproError, first_line
+
+if sys.platform != "win32":
+    import fcntl
 
 FORMAT = 1
 
@@ -43,13 +48,20 @@ def names(folder: Path) -> list[str]:
     return sorted(file.stem for file in folder.glob("*.json") if file.is_file() and not file.name.startswith("."))
 
 
+def exists(folder: Path, name: str) -> bool:
+    """Whether there is a golden of that name."""
+    with contextlib.suppress(OSError):  # of a name that no file can have
+        return (folder / f"{name}.json").is_file()
+    return False
+
+
 def load(folder: Path, name: str) -> tuple[dict[str, Any], dict[str, torch.Tensor]]:
     """What was saved under a name.
 
     Raises MissingGoldenError if there is none, and DamagedGoldenError if a single bit of it is not as it was written.
     """
     file = folder / f"{name}.json"
-    if not file.is_file():
+    if not exists(folder, name):
         raise MissingGoldenError(f"{shown(file)}: there is no such golden")
     record = _unsealed(file)
     if record.get("name") != name:
@@ -81,15 +93,12 @@ def save(folder: Path, name: str, record: Mapping[str, Any], tensors: Mapping[st
     sealed = body + hashlib.sha256(text).hexdigest().encode() + end
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        atomic.write(folder / _numbers(name, digest), content)
-        atomic.write(folder / f"{name}.json", sealed)
+        with _alone(folder):
+            atomic.write(folder / _numbers(name, digest), content)
+            atomic.write(folder / f"{name}.json", sealed)
+            _tidy(folder, name)
     except OSError as error:
         raise ReproError(f"{shown(folder / name)}: cannot be written: {first_line(error)}") from error
-    own = re.compile(rf"{re.escape(name)}\.[0-9a-f]{{12}}\.safetensors|\.{re.escape(name)}\..*")
-    for file in strays(folder):
-        if own.fullmatch(file.name):
-            with contextlib.suppress(OSError):  # the golden is written, whatever becomes of what is left of the old one
-                file.unlink()
 
 
 def strays(folder: Path) -> list[Path]:
@@ -102,6 +111,30 @@ def strays(folder: Path) -> list[Path]:
             named |= {file.name for file in folder.glob(f"{name}.*{_NUMBERS}")}
     left = [file for file in folder.glob(f"*{_NUMBERS}") if file.name not in named]
     return sorted(file for file in {*left, *folder.glob(".*.json"), *folder.glob(f".*{_NUMBERS}")} if file.is_file())
+
+
+@contextlib.contextmanager
+def _alone(folder: Path) -> Iterator[None]:
+    """Have other processes that save there wait, where the system can: one would tidy away another's numbers."""
+    descriptor = None
+    if sys.platform != "win32":
+        with contextlib.suppress(OSError):  # of a file system without locks
+            descriptor = os.open(folder, os.O_RDONLY)
+            fcntl.flock(descriptor, fcntl.LOCK_EX)
+    try:
+        yield
+    finally:
+        if descriptor is not None:
+            os.close(descriptor)
+
+
+def _tidy(folder: Path, name: str) -> None:
+    """Remove what is left of the old golden, and of updates of it that were stopped."""
+    own = re.compile(rf"{re.escape(name)}\.[0-9a-f]{{12}}\.safetensors|\.{re.escape(name)}\..*")
+    for file in strays(folder):
+        if own.fullmatch(file.name):
+            with contextlib.suppress(OSError):  # the golden is written, whatever becomes of this
+                file.unlink()
 
 
 def shown(path: Path) -> str:

@@ -75,6 +75,7 @@ class Network:
     module: nn.Module
     stopwatch: Stopwatch
     fixed: dict[str, torch.Tensor] = field(default_factory=dict)  # buffers whose values are part of the network
+    batch: int = BATCH  # of the traced inputs, unless one is asked for
     _dtypes: dict[str, torch.dtype] = field(init=False)  # as built, whatever is installed later
     _program: nn.Module = field(init=False)
     _tied: dict[str, str] = field(init=False)  # further keys of a shared parameter -> its first one
@@ -89,25 +90,26 @@ class Network:
         self._tied = {key: first[id(p)] for key, p in names.items() if first[id(p)] != key}
 
     @classmethod
-    def of(cls, source: Source, size: Size, stopwatch: Stopwatch) -> Network:
+    def of(cls, source: Source, size: Size, stopwatch: Stopwatch, batch: int = BATCH) -> Network:
         """Build it, without values unless it holds some that only building it for real can give.
 
         size: (channels, height, width) of an input it takes. Raises ReproError if it cannot be built or traced.
         """
-        network = cls(source, source.module(with_values=False), stopwatch)
+        network = cls(source, source.module(with_values=False), stopwatch, batch=batch)
         if source.on_meta:
             try:
                 bare = bool(fill.keeps_values(network.graph(size))) or _hidden(network.module)
             except TraceError:
                 bare = True
             if bare:
-                network = cls(source, source.module(), stopwatch)
+                network = cls(source, source.module(), stopwatch, batch=batch)
         own = _tensors(network.module)
         network.fixed = {key: own[key] for key in fill.keeps_values(network.graph(size))}
         return network
 
-    def graph(self, size: Size, training: bool = False, batch: int = BATCH) -> Graph:
+    def graph(self, size: Size, training: bool = False, batch: int | None = None) -> Graph:
         """The graph as traced for `batch` inputs of `size`."""
+        batch = batch or self.batch
         key = (tuple(size), training, batch)
         if key not in self._graphs:
             try:

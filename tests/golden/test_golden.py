@@ -17,8 +17,8 @@ from repro.errors import ReproError
 from repro.faults import Fault, faults
 from repro.golden import golden as module
 from repro.golden.folder import update
-from repro.golden.golden import CHECKS, Golden, Subject, check, golden_size, make
-from repro.golden.recording import stages
+from repro.golden.golden import CHECKS, Golden, Seen, Subject, check, golden_size, make
+from repro.golden.recording import WIDE, Run, stages
 from repro.graph import trace
 from repro.references import Source, resolve
 from repro.result import Outcome, Result
@@ -61,7 +61,7 @@ def test_outputs_are_kept_in_full(golden: Golden) -> None:
     with torch.no_grad():
         expected = subject.network.module(subject.images.double())
     assert torch.equal(golden.outputs["output 0 noise"], expected[0])
-    assert torch.equal(golden.outputs["output 0 photograph"], expected[1])
+    assert torch.equal(golden.outputs["output 0 photograph"], expected[2])
 
 
 def test_a_reused_module_is_a_stage_each_time_it_runs() -> None:
@@ -73,6 +73,16 @@ def test_a_reused_module_is_a_stage_each_time_it_runs() -> None:
     found = make(source(network=Twice), SIZE, "why", "how").stages
     assert "blocks.1.relu" in found
     assert "blocks.1.relu#2" in found
+
+
+def test_a_module_may_have_the_name_of_a_second_call(tmp_path: Path) -> None:
+    def rename(net: Any) -> None:
+        net.blocks[0].add_module("relu#2", nn.ReLU())
+        net.blocks[0].register_forward_hook(lambda block, _, x: block.get_submodule("relu#2")(x))
+
+    made = make(source(rename), SIZE, "why", "how")
+    assert "blocks.0.relu#2" in made.stages
+    assert all(result.outcome is Outcome.PASS for result in check(made, source(rename)))
 
 
 @pytest.mark.parametrize(("name", "deepest"), [("resnet152", 3), ("resnet18", 4), ("lenet5", 2)])
@@ -249,6 +259,21 @@ def test_one_element_of_one_output_is_enough(golden: Golden) -> None:
     assert "at [2]" in result.message
 
 
+def test_outputs_on_two_threads_are_their_own(golden: Golden, monkeypatch: pytest.MonkeyPatch) -> None:
+    wide = Subject.wide
+
+    def off(subject: Subject, way: Run = WIDE[0]) -> Seen:
+        found = wide(subject, way)
+        if way is WIDE[1]:
+            found.outputs["output 0 noise"][2] *= 1 + 1e-8
+        return found
+
+    monkeypatch.setattr(Subject, "wide", off)
+    results = {result.check: result for result in check(golden, source())}
+    assert results["golden.float64"].outcome is Outcome.PASS
+    assert results["golden.float64.2-threads"].evidence["place"] == "output 0 noise"
+
+
 def test_one_element_of_one_stage_is_enough(golden: Golden) -> None:
     def off(net: Any) -> None:
         def change(_module: nn.Module, _inputs: Any, output: torch.Tensor) -> torch.Tensor:
@@ -285,10 +310,10 @@ def test_an_output_without_rows_is_told() -> None:
         make(source(network=Mean), SIZE, "why", "how")
 
 
-def test_a_golden_is_made_for_the_smaller_size_a_network_is_verified_at() -> None:
-    assert golden_size(resolve("repro:resnet18"), None) == (3, 71, 97)
+def test_a_golden_is_made_for_the_smallest_size_at_which_convolutions_see_a_map() -> None:
+    assert golden_size(resolve("repro:resnet18"), None) == (3, 35, 48)  # 17x24 gives maps of 1x1
     assert golden_size(resolve("repro:lenet5"), None) == (1, 32, 32)  # which does not take 16x16
-    assert golden_size(resolve("repro:resnet20_cifar"), None) == (3, 16, 16)
+    assert golden_size(resolve("repro:resnet20_cifar"), None) == (3, 8, 8)
     assert golden_size(resolve("repro:lenet5"), (1, 40, 40)) == (1, 40, 40)
     assert golden_size(source(), None) == (3, 224, 224)
 

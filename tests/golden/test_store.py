@@ -233,7 +233,8 @@ def test_an_error_at_any_step_leaves_the_old_golden_or_the_new(tmp_path: Path, m
 
 
 def test_a_first_golden_is_there_or_not(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    for step in range(12):
+    there = []
+    for step in range(1 + steps(tmp_path / "counted", monkeypatch)):
         folder = tmp_path / str(step)
         child = os.fork()
         if child == 0:
@@ -242,8 +243,40 @@ def test_a_first_golden_is_there_or_not(tmp_path: Path, monkeypatch: pytest.Monk
                 store.save(folder, "net", *NEW)
             os._exit(0)
         os.waitpid(child, 0)
-        with contextlib.suppress(MissingGoldenError):
-            assert same(store.load(folder, "net"), NEW)
+        try:
+            loaded = store.load(folder, "net")
+        except MissingGoldenError:
+            there.append(False)
+        else:
+            there.append(same(loaded, NEW))
+    assert there == sorted(there), "not there, and from one step on whole"
+    assert {*there} == {False, True}
+
+
+def test_processes_that_save_under_one_name_leave_a_golden(tmp_path: Path) -> None:
+    children = []
+    for own in range(4):
+        child = os.fork()
+        if child == 0:
+            for turn in range(50):
+                store.save(
+                    tmp_path, "net", {"reason": f"{own} {turn}"}, {"sums": torch.full((6,), float(50 * own + turn))}
+                )
+            os._exit(0)
+        children.append(child)
+    assert [os.waitpid(child, 0)[1] for child in children] == [0] * 4
+    record, tensors = store.load(tmp_path, "net")
+    own, turn = map(int, record["reason"].split())
+    assert turn == 49
+    assert torch.equal(tensors["sums"], torch.full((6,), float(50 * own + turn)))
+    assert len(list(tmp_path.iterdir())) == 2
+
+
+def test_a_name_that_no_file_can_have_is_that_of_no_golden(tmp_path: Path) -> None:
+    with pytest.raises(MissingGoldenError, match="no such golden"):
+        store.load(tmp_path, "n" * 300)
+    with pytest.raises(ReproError, match=r"cannot be written: .*[Nn]ame too long"):
+        store.save(tmp_path, "n" * 300, *NEW)
 
 
 def test_what_was_not_written_as_meant_takes_no_name(tmp_path: Path) -> None:
