@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Any
 
@@ -88,11 +88,26 @@ class Row:
     told: str
 
 
-def rows(chosen: Iterable[Paper], network: str | None = None) -> list[Row]:
-    """The facts of these papers; of one network of the catalog those that are measured on it."""
+def networks(chosen: Iterable[Paper], network: str | None = None) -> list[str]:
+    """The networks that `rows` of these papers measures."""
+    named = {name for paper in chosen for fact in paper.facts if fact.measure for name in fact.of}
+    return sorted(named if network is None else named & {network})
+
+
+def rows(
+    chosen: Iterable[Paper], network: str | None = None, advance: Callable[[str], Any] = lambda _: None
+) -> list[Row]:
+    """The facts of these papers; of one network of the catalog those that are measured on it.
+
+    advance: called with each network that has been measured.
+    """
+    chosen = list(chosen)
     facts = [fact for paper in chosen for fact in paper.facts if network is None or network in fact.of]
-    wanted = {name for fact in facts if fact.measure for name in fact.of if network in (None, name)}
-    measured = {(each.fact.id, name): each for name in sorted(wanted) for each in findings(get(name))}
+    wanted = networks(chosen, network)
+    measured: dict[tuple[str, str], Finding] = {}
+    for name in wanted:
+        measured |= {(each.fact.id, name): each for each in findings(get(name))}
+        advance(name)
     found = []
     for fact in facts:
         if not fact.measure:

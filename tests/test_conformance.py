@@ -11,7 +11,7 @@ import torch
 from torch import nn
 
 from repro import conformance, models
-from repro.conformance import check, complaint, facts_of, held, near, rows, told
+from repro.conformance import check, complaint, facts_of, held, near, networks, rows, told
 from repro.graph import trace
 from repro.measures import Subject
 from repro.papers import Fact, papers
@@ -193,3 +193,11 @@ def test_a_fact_that_fails_is_a_row_that_says_so(monkeypatch: pytest.MonkeyPatch
     monkeypatch.setattr(conformance, "held", twice)
     verdicts = {row.verdict for row in rows([papers()["owt"]], "alexnet_owt")}
     assert verdicts == {"fail"}
+
+
+def test_what_is_measured_is_told_as_it_goes() -> None:
+    lenet = papers()["lenet"]
+    told: list[str] = []
+    rows([lenet], advance=told.append)
+    assert told == networks([lenet]) == ["lenet5"]
+    assert networks([lenet], "resnet18") == []

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import argparse
 from collections import Counter
+from collections.abc import Sequence
 from importlib.resources import files
+from typing import Any
 
 from repro import models
 from repro.cli.options import Verbs, add_formats
 from repro.cli.terminal import progress
-from repro.papers import STATUSES, paper, papers
+from repro.papers import STATUSES, Paper, paper, papers
 from repro.result import Result, exit_code
 
 
@@ -44,10 +46,8 @@ def add(verbs: Verbs, _: argparse.ArgumentParser) -> None:
 
 
 def _facts(options: argparse.Namespace) -> int:
-    from repro.conformance import rows
-
     chosen = [paper(options.paper)] if options.paper else list(papers().values())
-    found = rows(chosen, models.get(options.network).name if options.network else None)
+    found = _rows(chosen, models.get(options.network).name if options.network else None)
     if options.verdict:
         found = [row for row in found if row.verdict in options.verdict]
     if options.format == "json":
@@ -63,6 +63,13 @@ def _facts(options: argparse.Namespace) -> int:
     return 1 if any(row.verdict == "fail" for row in found) else 0
 
 
+def _rows(chosen: Sequence[Paper], network: str | None = None) -> list[Any]:
+    from repro.conformance import networks, rows
+
+    with progress("measuring", len(networks(chosen, network))) as advance:
+        return rows(chosen, network, advance)
+
+
 def _chosen(options: argparse.Namespace) -> list[str]:
     """What is said of facts that were chosen; nothing if they are all."""
     verdicts = " or ".join(options.verdict or ())
@@ -75,10 +82,8 @@ def _chosen(options: argparse.Namespace) -> list[str]:
 
 
 def _errata(options: argparse.Namespace) -> int:
-    from repro.conformance import rows
-
     chosen = [paper(options.paper)] if options.paper else list(papers().values())
-    found = [row for row in rows(chosen) if row.verdict in ("fail", "erratum", "convention", "unexplained")]
+    found = [row for row in _rows(chosen) if row.verdict in ("fail", "erratum", "convention", "unexplained")]
     if options.format == "json":
         from repro.render import json
 
