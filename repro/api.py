@@ -14,7 +14,7 @@ import torch
 from torch import nn
 
 from repro.errors import ReproError, first_line
-from repro.golden import folder
+from repro.golden import folder, naming
 from repro.graph import TraceError
 from repro.parity.check import check, names
 from repro.parity.convert import map_state_dict
@@ -203,7 +203,7 @@ def update_golden(
 
 
 def _golden_name(network: Given, name: str | None) -> str:
-    found = folder.golden_name(network) if name is None and isinstance(network, str) else name
+    found = naming.golden_name(network) if name is None and isinstance(network, str) else name
     if not found or not re.fullmatch(r"[\w.+=-]*\w", found):
         given = "no name was given" if found is None else f"the name {found!r} was given"
         raise ReproError(f"{given} for a golden; expected one that can be a file's, such as my_resnet")

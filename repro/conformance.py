@@ -153,10 +153,10 @@ def told(finding: Finding) -> dict[str, Any]:
 
 def held(fact: Fact, network: str, subject: Subject) -> Finding:
     """One fact, measured on one network."""
+    if fact.measure not in MEASURES:
+        return Finding(fact, network, None, False, f"there is no measure {fact.measure!r}")
     try:
         measured = MEASURES[fact.measure](subject, fact.at)
-    except KeyError:
-        return Finding(fact, network, None, False, f"there is no measure {fact.measure!r}")
     except PlaceError as error:
         return Finding(fact, network, None, False, str(error))
     as_printed = near(measured, fact.value_for(network), fact.tolerance)

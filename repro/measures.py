@@ -235,6 +235,8 @@ def lrn(subject: Subject, at: str) -> list[list[float]]:
     found = []
     for path in dict.fromkeys(node.path for node in operations if node.op == ACROSS):
         by_op = {node.op: node for node in operations if node.path == path}
+        if lost := {"mul", "pow", "add"} - by_op.keys():
+            raise PlaceError(f"{path}: it averages across channels, and has no {', '.join(sorted(lost))}: no LRN")
         size = by_op[ACROSS].get("kernel_size")[0]
         scale, exponent, offset = by_op["mul"].get("other"), by_op["pow"].get("exponent"), by_op["add"].get("other")
         found.append([size, scale / size, exponent, offset])
@@ -507,10 +509,11 @@ def ending(subject: Subject, _: str) -> list[str]:
 
 @measure
 def dropped(subject: Subject, at: str) -> list[str]:
-    """What each dropout takes elements from, in the order of train mode: `relu`, `max`."""
+    """What each dropout takes elements from, in the order of train mode: `relu`, `max`, `input`."""
     graph = subject.training
     names = called(graph)
-    return [names[upstream(graph, node.inputs[0].node)[0]] for node in _called(graph, at, "dropout")]
+    sources = [upstream(graph, node.inputs[0].node) for node in _called(graph, at, "dropout")]
+    return [names[found[0]] if found else "input" for found in sources]
 
 
 @measure

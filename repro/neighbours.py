@@ -30,7 +30,7 @@ _SCALINGS = frozenset({"mul", "add", "sub", "div"})
 
 # What marks a module that is one operation made of several -> these, and what it is called where the last of them is.
 _COMPOSED = {
-    ACROSS: {**dict.fromkeys(("mul", "constant_pad_nd", ACROSS, "add", "pow"), ""), "div": "LRN"},
+    ACROSS: {**dict.fromkeys(("mul", "constant_pad_nd", ACROSS, "pow"), ""), "div": "LRN"},
     "bernoulli": {**dict.fromkeys(("empty", "expand", "bernoulli", "div"), ""), "mul": "dropout"},
 }
 

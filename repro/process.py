@@ -6,7 +6,6 @@ import ctypes
 import os
 import sys
 from contextlib import suppress
-from multiprocessing.queues import SimpleQueue
 
 # mallopt(3): parameter -> value. Both are C ints.
 _TRIM_THRESHOLD, _NEVER = -1, -1
@@ -31,16 +30,16 @@ def shares(count: int) -> list[set[int]]:
     return [{*cores[index % len(cores) :: count]} for index in range(count)]
 
 
-def beside_others(cores: SimpleQueue[set[int]]) -> None:
-    """Set up one of several processes that share the cores: it takes some of them from the queue and keeps to those.
+def beside_others(cores: set[int]) -> None:
+    """Set up one of several processes that share the cores: it keeps to these.
 
     Its threads do not spin, which would take time from each other. Processes that wander from core to core, each with
     threads that follow it, took an eighth more time.
     """
     if os.environ.get("GOMP_SPINCOUNT", _SPINS) == _SPINS and "OMP_WAIT_POLICY" not in os.environ:
         os.environ["GOMP_SPINCOUNT"] = "0"
-    if hasattr(os, "sched_setaffinity"):
-        os.sched_setaffinity(0, cores.get())
+    with suppress(AttributeError, OSError):  # of a system that binds no process to cores, or does not let us
+        os.sched_setaffinity(0, cores)
     keep_memory()
 
 

@@ -32,6 +32,7 @@ from typing import Any
 
 import torch
 from torch import nn
+from torch.overrides import TorchFunctionMode
 
 from repro import models, onnx_graph
 from repro.amendments import AMENDMENTS
@@ -66,7 +67,7 @@ class Source:
         """
         with _quiet():
             if self.on_meta and not with_values:
-                with contextlib.suppress(Exception), torch.device("meta"):  # what is wrong is told when it is for real
+                with contextlib.suppress(Exception), torch.device("meta"), _Unfilled():  # what is wrong is told below
                     return self.build().eval()
             try:
                 return self.build().eval()
@@ -74,6 +75,17 @@ class Source:
                 raise
             except (Exception, SystemExit) as error:
                 raise ReproError(f"{self.spec}: building it raised {first_line(error)}") from error
+
+
+class _Unfilled(TorchFunctionMode):
+    """Spares tensors on the meta device their initial values: half the time of building a network, for nothing."""
+
+    _FILLS = frozenset({torch.Tensor.normal_, torch.Tensor.uniform_, torch.Tensor.fill_, torch.Tensor.zero_})
+
+    def __torch_function__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        if func in self._FILLS and args[0].is_meta:
+            return args[0]
+        return func(*args, **(kwargs or {}))
 
 
 def resolve(spec: str) -> Source:

@@ -832,7 +832,16 @@ def test_facts_of_a_paper_fit_the_terminal_and_end_with_their_counts(run: Run) -
     assert ran.out.startswith("owt: One weird trick ")
     assert ran.out.endswith("\n7 facts: 3 agree, 2 hyper-parameters, 1 erratum, 1 unexplained\n")
     assert len(ran.longest) <= COLUMNS
-    assert run("facts", "owt", "--verdict", "fail").out == "no such fact is in the ledger\n"
+    assert run("facts", "owt", "--verdict", "fail").out == (
+        "there is no fact in the paper owt and of the verdict fail\n"
+    )
+
+
+def test_where_the_facts_of_a_network_are_is_told(run: Run) -> None:
+    assert "facts measured on vgg16 are in resnet, vgg" in run("facts", "lenet", "--network", "vgg16").out
+    ran = run("facts", "vgg16")
+    assert ran.code == 2
+    assert "which is a network: repro facts --network vgg16" in ran.err
 
 
 @pytest.mark.parametrize("command", ["facts", "errata"])

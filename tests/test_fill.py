@@ -486,6 +486,26 @@ def test_any_one_bit_changes_the_fingerprint(count: int) -> None:
             assert fill.fingerprint(changed) != whole
 
 
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
+@pytest.mark.parametrize("step", [1, 2, 4, 1000])
+def test_other_signs_change_the_fingerprint(dtype: torch.dtype, step: int) -> None:
+    """A change of the highest bit of an even number of words cancels in any sum of products modulo 2**64."""
+    tensor = fill.uniform("tensor", (4096,)).to(dtype)
+    whole = fill.fingerprint(tensor)
+    assert fill.fingerprint(torch.where(torch.arange(4096) % step == 0, -tensor, tensor)) != whole
+    tensor[[1, 5]] *= -1
+    assert fill.fingerprint(tensor) != whole
+
+
+def test_changes_that_add_up_to_nothing_change_the_fingerprint() -> None:
+    words = torch.arange(64)
+    for size in (1, 1 << 31, 1 << 32, 1 << 62):
+        for places in ((0, 1, 2), (0, 2, 4), (1, 9, 17)):
+            changed = words.clone()
+            changed[[*places]] += torch.tensor([size, -2 * size, size])
+            assert fill.fingerprint(changed) != fill.fingerprint(words)
+
+
 def test_the_order_changes_the_fingerprint() -> None:
     tensor = fill.uniform("tensor", (1 << 18,))
     assert fill.fingerprint(tensor.flip(0)) != fill.fingerprint(tensor)
@@ -494,4 +514,4 @@ def test_the_order_changes_the_fingerprint() -> None:
 
 
 def test_the_fingerprint_is_what_it_was() -> None:
-    assert fill.fingerprint(torch.arange(100_000)).hex()[:32] == "8f0c225edcda965eb8e28ff5a8e2fb93"
+    assert fill.fingerprint(torch.arange(100_000.0)).hex()[:32] == "1908684a54f36c31df393484510b4f65"

@@ -212,6 +212,22 @@ def test_a_dilated_kernel_is_told_and_a_sum_that_is_no_average() -> None:
     assert MEASURES["pools"](of(network, 2, 8, 8), "") == ["sum 2x2/2"]
 
 
+def test_a_sum_beside_what_is_made_of_several_operations_is_told() -> None:
+    class Normalising(nn.LocalResponseNorm):
+        def forward(self, x: torch.Tensor) -> torch.Tensor:
+            return super().forward(x) + x
+
+    class Dropping(nn.Dropout):
+        def forward(self, x: torch.Tensor) -> torch.Tensor:
+            return super().forward(x) + x
+
+    network = nn.Sequential(nn.Conv2d(2, 4, 1), Normalising(3), Dropping(), nn.Flatten(), nn.Linear(16, 3))
+    images = torch.empty(2, 2, 2, 2)
+    seen = Subject(trace(network.eval(), images), trace(network, images, training=True), {})
+    assert MEASURES["additions"](seen, "") == 2
+    assert MEASURES["after_additions"](seen, "") == ["addition", "fully connected"]
+
+
 def test_dropout_in_eval_mode_is_told() -> None:
     class Always(nn.Module):
         def forward(self, x: torch.Tensor) -> torch.Tensor:

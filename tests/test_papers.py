@@ -80,7 +80,7 @@ def test_what_agrees_is_measured_and_what_is_implied_says_by_what() -> None:
     assert [fact.id for fact in alone if not any(character.isdigit() for character in fact.arithmetic)] == []
 
 
-SUM = re.compile(r"((?:[\d,.]+|[()+*/-]| )*[+*/][\d,.()+*/ -]*) = ([\d,.]*\d)")
+SUM = re.compile(r"((?:[\d,.]+|[()+*/-]| )*[+*/-][\d,.()+*/ -]*) = ([\d,.]*\d)")
 
 
 def test_the_arithmetic_is_right() -> None:
@@ -92,6 +92,28 @@ def test_the_arithmetic_is_right() -> None:
             assert round(value, decimals) == float(right.replace(",", "")), (fact.id, left, right)
             checked += 1
     assert checked > 15
+
+
+def test_what_arithmetic_implies_is_what_it_gives() -> None:
+    implied = [fact for fact in FACTS if fact.status == "implied" and SUM.search(fact.arithmetic)]
+    assert len(implied) > 15
+    for fact in implied:
+        values = fact.value if isinstance(fact.value, list) else [fact.value]
+        last = SUM.findall(fact.arithmetic)[-1]
+        result = float(last[1].replace(",", ""))
+        operands = [float(number) for number in re.findall(r"[\d.]+", last[0].replace(",", ""))]
+        near = abs(result - values[0]) <= fact.tolerance + 1e-9  # 2 - 1.9 is a little over 0.1 in binary
+        assert near or values == operands, fact.id
+
+
+def test_what_follows_from_a_fact_that_does_not_agree_is_in_what_is_measured_for_it() -> None:
+    known = {fact.id: fact for fact in FACTS}
+    pairs = [(fact, known[name]) for fact in FACTS for name in fact.by if known[name].status != "agrees"]
+    assert len(pairs) == 3
+    for fact, apart in pairs:
+        for branch in fact.value.split("; "):  # "1x1(192)-1x3(224)" there is "1x1 192, 1x3 224" here
+            told = branch.replace("(", " ").replace(")", "").replace("-", ", ")
+            assert any(each.startswith(f"{told},") for each in apart.measured), (fact.id, branch)
 
 
 @pytest.mark.skipif("REPRO_LEDGER" not in os.environ, reason="needs REPRO_LEDGER, the file the facts were taken from")

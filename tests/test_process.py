@@ -6,7 +6,6 @@ import os
 import platform
 import subprocess
 import sys
-from multiprocessing import get_context
 
 import pytest
 
@@ -49,12 +48,8 @@ def test_a_process_beside_others_takes_its_share_and_does_not_spin(monkeypatch: 
     monkeypatch.setattr(process, "keep_memory", lambda: None)  # which is for the process's whole life
     monkeypatch.setenv("GOMP_SPINCOUNT", "3000")
     monkeypatch.delenv("OMP_WAIT_POLICY", raising=False)
-    shares = get_context("spawn").SimpleQueue()
-    for share in ({0}, {1}):
-        shares.put(share)
-    process.beside_others(shares)
-    process.beside_others(shares)
-    assert kept == [{0}, {1}]
+    process.beside_others({1})
+    assert kept == [{1}]
     assert os.environ["GOMP_SPINCOUNT"] == "0"
 
 
@@ -67,3 +62,9 @@ def test_what_the_user_says_of_threads_holds(monkeypatch: pytest.MonkeyPatch) ->
     monkeypatch.delenv("GOMP_SPINCOUNT")
     process.alone()
     assert os.environ["GOMP_SPINCOUNT"] == "3000"
+
+
+def test_a_share_that_is_refused_is_done_without(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(process, "keep_memory", lambda: None)
+    monkeypatch.setenv("GOMP_SPINCOUNT", "3000")
+    process.beside_others({100_000})

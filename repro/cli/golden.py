@@ -50,16 +50,16 @@ def _add_folder(verb: argparse.ArgumentParser) -> None:
 
 
 def _golden_check(options: argparse.Namespace) -> int:
-    from repro.golden import folder as goldens
-    from repro.golden import store
+    from repro.golden import naming, store
+    from repro.golden.processes import check_all
 
-    names = [goldens.named(name, options.golden_dir) for name in options.names] or goldens.expected(options.golden_dir)
+    names = options.names or naming.expected(options.golden_dir)
+    shown = [naming.named(name, options.golden_dir) for name in names]
     left = [store.shown(file) for file in store.strays(options.golden_dir)]
     if not names:
         lost = f"; there are leftovers: {', '.join(left)}" if left else ""
-        raise ReproError(
-            f"{options.golden_dir}: there is no golden{lost}; make some: repro golden update NAME --reason ..."
-        )
+        make = naming.how_to_make(options.golden_dir, "")
+        raise ReproError(f"{options.golden_dir}: there is no golden{lost}; make a first one: {make}")
     text = options.format == "text"
     if text:
         from repro.render import golden as rendering
@@ -67,11 +67,10 @@ def _golden_check(options: argparse.Namespace) -> int:
 
         print(rendering.HEADER)
     found: list[Result] = []
-    checked = goldens.check_all(options.golden_dir, names, options.jobs or jobs())
     with progress("checking", len(names)) as advance:
-        for name, results in zip(names, checked, strict=True):
+        checked = check_all(options.golden_dir, names, options.jobs or jobs(), advance)
+        for name, results in zip(shown, checked, strict=True):
             found += results
-            advance(name)
             if text:
                 print(rendering.row(name, results), *details(results), *rendering.reason(results), sep="\n", flush=True)
     if text:
@@ -84,16 +83,16 @@ def _golden_check(options: argparse.Namespace) -> int:
 
 
 def _golden_update(options: argparse.Namespace) -> int:
-    from repro.golden import folder as goldens
+    from repro.golden import folder, naming
     from repro.references import resolve
 
-    specs = [goldens.specification(name, options.golden_dir) for name in options.names]
+    specs = [naming.specification(name, options.golden_dir) for name in options.names]
     size = ["--input-size", "x".join(map(str, options.input_size))] if options.input_size else []
     done = {}
     for given, spec in zip(options.names, specs, strict=True):
-        name = goldens.golden_name(spec)
+        name = naming.golden_name(spec)
         command = shlex.join(["repro", "golden", "update", given, *size, "--reason", options.reason])
-        told = goldens.update(options.golden_dir, name, resolve(spec), options.input_size, options.reason, command)
+        told = folder.update(options.golden_dir, name, resolve(spec), options.input_size, options.reason, command)
         done[name] = told
         if options.format == "text":
             print(paragraph(f"{name:<23} ", told), flush=True)

@@ -11,6 +11,7 @@ from typing import Any
 from repro import models
 from repro.cli.options import Verbs, add_formats
 from repro.cli.terminal import progress
+from repro.errors import ReproError
 from repro.papers import STATUSES, Paper, paper, papers
 from repro.result import Result, exit_code
 
@@ -46,11 +47,17 @@ def add(verbs: Verbs, _: argparse.ArgumentParser) -> None:
 
 
 def _facts(options: argparse.Namespace) -> int:
-    chosen = [paper(options.paper)] if options.paper else list(papers().values())
-    found = _rows(chosen, models.get(options.network).name if options.network else None)
+    chosen = _papers(options.paper)
+    network = models.get(options.network).name if options.network else None
+    found = _rows(chosen, network)
     if options.verdict:
         found = [row for row in found if row.verdict in options.verdict]
-    if options.format == "json":
+    if options.format == "text" and not found:
+        of_network = [name for name, each in papers().items() for fact in each.facts if network in fact.of]
+        elsewhere = options.paper and of_network
+        where = f"; facts measured on {network} are in {', '.join(dict.fromkeys(of_network))}" if elsewhere else ""
+        print(f"there is no fact {' and '.join(_chosen(options))}{where}")
+    elif options.format == "json":
         from repro.render import json
 
         print(json.document(facts=[vars(row) for row in found], summary=dict(Counter(row.verdict for row in found))))
@@ -61,6 +68,13 @@ def _facts(options: argparse.Namespace) -> int:
         page = options.format == "markdown"
         print(*(pages.page(found, chosen, _chosen(options)) if page else rendering.facts(found, chosen)), sep="\n")
     return 1 if any(row.verdict == "fail" for row in found) else 0
+
+
+def _papers(given: str | None) -> list[Paper]:
+    """Those that are asked for. Raises ReproError for a name that no paper has."""
+    if given in models.catalog() and given not in papers():
+        raise ReproError(f"no paper is called {given!r}, which is a network: repro facts --network {given}")
+    return [paper(given)] if given else list(papers().values())
 
 
 def _rows(chosen: Sequence[Paper], network: str | None = None) -> list[Any]:
@@ -82,7 +96,7 @@ def _chosen(options: argparse.Namespace) -> list[str]:
 
 
 def _errata(options: argparse.Namespace) -> int:
-    chosen = [paper(options.paper)] if options.paper else list(papers().values())
+    chosen = _papers(options.paper)
     found = [row for row in _rows(chosen) if row.verdict in ("fail", "erratum", "convention", "unexplained")]
     if options.format == "json":
         from repro.render import json

@@ -5,10 +5,10 @@ from __future__ import annotations
 import hashlib
 import math
 import platform
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from importlib.metadata import version
-from itertools import product
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
@@ -19,17 +19,14 @@ from repro import budget, fill, models
 from repro.errors import ReproError
 from repro.golden import store
 from repro.golden.inputs import inputs
-from repro.golden.recording import IN_FLOAT32, IN_OTHER_WAYS, NARROW, WIDE, Run, run, stages, sums
+from repro.golden.recording import FIRST, NARROW, OTHERS, WIDE, Run, run, stages, sums
 from repro.graph import Graph, TraceError, digest
 from repro.parity.network import Network, Stopwatch, shape_text, widened
 from repro.references import Size, Source
 from repro.result import Outcome, Result
 
 SEED = 0
-
-# The outputs of these are kept in full: of noise, which nobody looks at, and of what such a network is made for. Of
-# the other inputs the weighted sums hold the outputs as still as they do every stage.
-IN_FULL = ("noise", "photograph")
+ALL = slice(None)  # of the inputs
 
 # A stage may be zero in exact arithmetic for one input, such as one without any light. Rounding errors of that are not
 # measured by themselves but by this share of the stage's size for the first input.
@@ -39,7 +36,7 @@ SMALLEST_MAP = 2  # to a side
 
 CHECKS = ("golden.recipe", *(f"golden.{way.name}" for way in (*WIDE, *NARROW)))
 
-_TOLD = ("network", "size", "reason", "made", "weights", "inputs", "returned", "stages")  # in the JSON
+_TOLD = ("network", "size", "elements", "reason", "made", "weights", "inputs", "returned", "stages")  # in the JSON
 
 
 @dataclass(frozen=True)
@@ -48,6 +45,7 @@ class Golden:
 
     network   its specification, or what it is called where it has none
     size      of one input, without a batch
+    elements  how many numbers are in its state_dict
     reason    why it was made, in its maker's words
     made      what it was made with: versions, device, command
     weights   digests of the closed-form weights: of their `names` and shapes, of `parameters`, and of `buffers`
@@ -56,13 +54,15 @@ class Golden:
     stages    name -> shape, and for the first input mean and root mean square: to be read, and compared by eye
     sums      (stages, inputs, SUMS), float64: see `recording.sums`
     sizes     (stages, inputs), float64: root mean square of all elements
-    float32   (stages, inputs, 2), float64, for the first IN_FLOAT32 inputs: greatest and root mean square error in
-              that precision over the size, for the worst of the ways to compute it
-    outputs   "output INDEX INPUT" -> all its elements, float64, for the inputs of IN_FULL
+    float32   (stages, inputs, 2), float64: greatest and root mean square error in that precision over the size, for
+              the worst of the ways to compute it
+    outputs   "output INDEX INPUT" -> all its elements, float64, for the FIRST inputs: noise, and what such a network
+              is made for; of the others the weighted sums hold outputs as still as they do every stage
     """
 
     network: str
     size: Size
+    elements: int
     reason: str
     made: Mapping[str, str]
     weights: Mapping[str, str]
@@ -119,7 +119,7 @@ class Subject:
 
     stages: the names of its stages as a golden has them; by default those of as many modules as fit.
 
-    truth  stage or output -> all its elements for the first IN_FLOAT32 inputs, in float64, once `wide` was called
+    truth  (stage or output, name of an input) -> all its elements in float64, once `wide` was called with that input
     """
 
     def __init__(self, source: Source, size: Size, names: Iterable[str] | None = None) -> None:
@@ -131,10 +131,10 @@ class Subject:
             else {path for name in names for path in (name, name.rpartition("#")[0])}
         ) & (modules.keys() - {""})
         self.inputs = inputs(size, SEED)
-        self.images = torch.stack(list(self.inputs.values()))
         self._narrow = self.network.conditioned(size, SEED)
+        self.elements = sum(tensor.numel() for tensor in self._narrow.values())
         self._installed: tuple[Any, ...] = ()
-        self.truth: dict[str, torch.Tensor] = {}
+        self.truth: dict[tuple[str, str], torch.Tensor] = {}
         self.returned = _returned(self.network.graph(size))
         self._read = self.network.graph(size).readers()
 
@@ -149,41 +149,47 @@ class Subject:
             groups["parameters" if key in named else "buffers"].update(fill.fingerprint(tensor))
         return {group: found.hexdigest()[:32] for group, found in groups.items()}
 
-    def wide(self, way: Run = WIDE[0]) -> Seen:
-        """Run it in float64. The first way is the truth."""
+    def wide(self, way: Run, inputs: slice) -> Seen:
+        """Run it in float64 on these inputs. The first time that it sees an input is the truth of it."""
         found = Seen({}, {}, {}, {})
-        kinds = list(self.inputs)[: way.inputs]
+        kinds = list(self.inputs)[inputs]
 
         def seen(name: str, tensor: torch.Tensor) -> None:
             found.described[name] = _described(tensor)
             found.sums[name], found.sizes[name] = sums(tensor), rms(tensor)
-            if name.startswith("output "):
-                found.outputs.update({f"{name} {kind}": row.clone() for kind, row in zip(kinds, tensor, strict=True)})
-            if way is WIDE[0]:
-                self.truth[name] = tensor[:IN_FLOAT32].clone()  # what follows may write into it
-
-        self._run(way, way.inputs, seen)
-        return found
-
-    def narrow(self, way: Run, inputs: int | None) -> dict[str, torch.Tensor]:
-        """Stage or output -> greatest error and root mean square error in float32, (inputs, 2), absolute."""
-        found: dict[str, torch.Tensor] = {}
-
-        def seen(name: str, tensor: torch.Tensor) -> None:
-            if name not in self.truth:
-                return  # a program that does more in float32 does less in float64
-            off = (tensor.double() - self.truth[name][:inputs]).abs_().reshape(len(tensor), -1)
-            found[name] = torch.stack([off.amax(1), rms(off)], 1)
+            for kind, row in zip(kinds, tensor, strict=True):
+                copied = row.clone()  # what follows may write into it
+                self.truth.setdefault((name, kind), copied)
+                if name.startswith("output "):
+                    found.outputs[f"{name} {kind}"] = copied
 
         self._run(way, inputs, seen)
         return found
 
-    def _run(self, way: Run, inputs: int | None, seen: Callable[[str, torch.Tensor], None]) -> None:
+    def keep(self, names: Collection[str]) -> None:
+        """Forget the truth of all others."""
+        self.truth = {key: row for key, row in self.truth.items() if key[0] in names}
+
+    def narrow(self, way: Run, inputs: slice) -> dict[str, torch.Tensor]:
+        """Stage or output -> greatest error and root mean square error in float32, (inputs, 2), absolute."""
+        found: dict[str, torch.Tensor] = {}
+        kinds = list(self.inputs)[inputs]
+
+        def seen(name: str, tensor: torch.Tensor) -> None:
+            if (name, kinds[0]) not in self.truth:
+                return  # a program that does more in float32 does less in float64
+            rows = [(row.double() - self.truth[name, kind]).abs_() for kind, row in zip(kinds, tensor, strict=True)]
+            found[name] = torch.stack([torch.stack([row.amax(), rms(row[None])[0]]) for row in rows])
+
+        self._run(way, inputs, seen)
+        return found
+
+    def _run(self, way: Run, inputs: slice, seen: Callable[[str, torch.Tensor], None]) -> None:
         if self._installed != (way.dtype, way.layout):
             state = widened(self._narrow) if way.dtype is torch.float64 else self._narrow
             self.network.install({key: way.layout(tensor) for key, tensor in state.items()})
             self._installed = way.dtype, way.layout
-        run(self.network, self.images[:inputs], way, self._paths, seen)
+        run(self.network, torch.stack(list(self.inputs.values())[inputs]), way, self._paths, seen)
 
 
 def rms(tensor: torch.Tensor) -> torch.Tensor:
@@ -202,24 +208,24 @@ def make(source: Source, size: Size, reason: str, command: str) -> Golden:
     subject = Subject(source, size)
     if subject.network.draws(size):
         raise ReproError(f"{source.spec} draws random numbers in eval mode: it has no outputs to be held still")
-    found, again = subject.wide(), subject.wide(WIDE[1])
+    found, again = subject.wide(WIDE[0], ALL), subject.wide(WIDE[1], OTHERS)
     # What has as many rows as there are inputs, and with fewer inputs has not fewer, has no row for each.
     names = [name for name in found.sums if name in again.sums]
-    subject.truth = {name: subject.truth[name] for name in names}
-    errors = {name: torch.zeros(IN_FLOAT32, 2, dtype=torch.float64) for name in names}
+    subject.keep(names)
+    errors = {name: torch.zeros(len(subject.inputs), 2, dtype=torch.float64) for name in names}
     # Correct kernels differ in how near they come, and another number of images may have others.
-    for way, count in product(NARROW, (IN_FLOAT32, IN_OTHER_WAYS)):
-        for name, off in subject.narrow(way, count).items():
-            errors[name][: len(off)] = torch.maximum(errors[name][: len(off)], off)
+    for way, some in chain.from_iterable(((way, ALL), (way, way.inputs)) for way in NARROW):
+        for name, off in subject.narrow(way, some).items():
+            errors[name][some] = torch.maximum(errors[name][some], off)
     for name in names:
-        finite = found.sums[name].isfinite().all(1)
-        finite[:IN_FLOAT32] &= errors[name].isfinite().all(1)
+        finite = found.sums[name].isfinite().all(1) & errors[name].isfinite().all(1)
         if not finite.all():
             kind = list(subject.inputs)[int(finite.to(torch.int8).argmin())]
             raise ReproError(f"{source.spec}: {name} holds NaN or infinity for the input {kind!r}; nothing to keep")
     return Golden(
         network=source.spec,
         size=size,
+        elements=subject.elements,
         reason=reason,
         made={
             "command": command,
@@ -234,8 +240,8 @@ def make(source: Source, size: Size, reason: str, command: str) -> Golden:
         stages={name: found.described[name] for name in names},
         sums=torch.stack([found.sums[name] for name in names]),
         sizes=torch.stack([found.sizes[name] for name in names]),
-        float32=torch.stack([errors[name] / _scale(found.sizes[name])[:IN_FLOAT32, None] for name in names]),
-        outputs={key: values for key, values in found.outputs.items() if key.split()[-1] in IN_FULL},
+        float32=torch.stack([errors[name] / _scale(found.sizes[name])[:, None] for name in names]),
+        outputs={key: row for key, row in found.outputs.items() if key.split()[-1] in list(subject.inputs)[FIRST]},
     )
 
 
@@ -243,9 +249,13 @@ def check(golden: Golden, source: Source) -> Iterator[Result]:
     """Hold a network against its golden, one result for each of CHECKS. Raises ReproError where it cannot be run."""
     subject = Subject(source, golden.size, golden.stages)
     yield _recipe(golden, subject)
+    seen = [subject.wide(way, way.inputs) for way in WIDE]
+    # Something that is no batch may have as many rows as one way has images, and not as both have.
+    known = golden.stages.keys() | set.intersection(*(set(found.sums) for found in seen))
+    subject.keep(golden.stages)
     held = True
-    for way in WIDE:
-        move = first_move(golden, subject.wide(way))
+    for way, found in zip(WIDE, seen, strict=True):
+        move = first_move(golden, way, replace(found, sums={key: x for key, x in found.sums.items() if key in known}))
         held = held and move is None
         yield _told(golden, way, move)
     for way in NARROW:
@@ -256,12 +266,12 @@ def check(golden: Golden, source: Source) -> Iterator[Result]:
             yield _judged(golden, way, subject)
 
 
-def first_move(golden: Golden, found: Seen) -> Move | None:
+def first_move(golden: Golden, way: Run, found: Seen) -> Move | None:
     """Where a run in float64 first leaves its golden, None if it never does.
 
     Stages are compared by their shapes and weighted sums, outputs that are kept in full by their elements as well.
     """
-    moves = {name: told for index, name in enumerate(golden.stages) if (told := _stage(golden, index, found))}
+    moves = {name: told for index, name in enumerate(golden.stages) if (told := _stage(golden, index, way, found))}
     moves |= {name: "it was not there" for name in found.sums if name not in golden.stages}
     moves = moves or {key: told for key in golden.outputs if (told := _output(golden, key, found))}
     if not moves:
@@ -271,17 +281,16 @@ def first_move(golden: Golden, found: Seen) -> Move | None:
     return Move(place, moves[place], len(moves), before[-1] if before else "")
 
 
-def _stage(golden: Golden, index: int, found: Seen) -> str:
+def _stage(golden: Golden, index: int, way: Run, found: Seen) -> str:
     """How a stage is not what it was, "" if it is."""
     name, described = list(golden.stages.items())[index]
     if name not in found.sums:
         return "it does not run any more"
     if (shape := found.described[name]["shape"]) != described["shape"]:
         return f"{shape}, it was {described['shape']}"
-    actual, count = found.sums[name], len(found.sums[name])
-    off = (actual - golden.sums[index][:count]).abs().amax(1) / _scale(golden.sizes[index])[:count]
+    off = (found.sums[name] - golden.sums[index][way.inputs]).abs().amax(1) / _scale(golden.sizes[index])[way.inputs]
     wrong = ~(off <= budget.FLOAT64_LIMIT)  # NaN is wrong
-    kinds = ", ".join(kind for kind, is_wrong in zip(golden.inputs, wrong, strict=False) if is_wrong)
+    kinds = ", ".join(kind for kind, is_wrong in zip(list(golden.inputs)[way.inputs], wrong, strict=True) if is_wrong)
     return (
         f"moved by {float(off.nan_to_num(math.inf, posinf=math.inf).max()):.1e} of its size, for {kinds}"
         if kinds
@@ -310,13 +319,14 @@ def _recipe(golden: Golden, subject: Subject) -> Result:
     found = {"weights": subject.weights(), "inputs": {name: digest(x) for name, x in subject.inputs.items()}}
     kept = {"weights": golden.weights, "inputs": golden.inputs}
     changed = [f"{group} {key}" for group in kept for key in kept[group] if kept[group][key] != found[group].get(key)]
+    changed += ["inputs order"] * (not changed and list(golden.inputs) != list(subject.inputs))
     if not changed:
         message = "weights and inputs are, bit for bit, those of the golden"
         return Result("golden.recipe", golden.network, "golden", Outcome.PASS, message)
     why = {
         "weights names": "other parameters, other shapes or another order of them",
         "weights parameters": "the closed form gives other bits (repro/fill.py)",
-        "weights buffers": "running statistics follow from what the network computes",
+        "weights buffers": "running statistics follow from what the network computes: see what float64 says",
     }
     message = f"not as they were: {', '.join(changed)}; {why.get(changed[0], 'the inputs give other bits')}"
     return Result("golden.recipe", golden.network, "golden", Outcome.FAIL, message, {"changed": changed})
@@ -328,7 +338,7 @@ def _told(golden: Golden, way: Run, move: Move | None) -> Result:
         message = f"{len(golden.stages)} stages and outputs are where they were"
         return Result(check, golden.network, "golden", Outcome.PASS, message, {"stages": len(golden.stages)})
     held = f"all before it are as they were, the last of them {move.last}" if move.last else "it is the first of all"
-    message = f"{move.place}: {move.told}; {held}; {move.count} of {len(golden.stages)} are others"
+    message = f"{move.place}: {move.told}; {held}; {move.count} of {len(golden.stages)} stages moved"
     return Result(check, golden.network, "golden", Outcome.FAIL, message, vars(move))
 
 
@@ -343,18 +353,20 @@ def _judged(golden: Golden, way: Run, subject: Subject) -> Result:
         missing = next(iter(golden.stages.keys() - errors.keys()))
         message = f"{missing}: it runs in float64, and not in float32"
         return Result(f"golden.{way.name}", golden.network, "golden", Outcome.FAIL, message, {"at": missing})
-    scales = torch.stack([_scale(row) for row in golden.sizes])[:, : way.inputs, None]
+    kinds = list(golden.inputs)[way.inputs]
+    scales = torch.stack([_scale(row) for row in golden.sizes])[:, way.inputs, None]
     actual = torch.stack([errors[name] for name in golden.stages]) / scales
-    largest = [subject.truth[name].reshape(IN_FLOAT32, -1).abs().amax(1) for name in golden.stages]
-    unit = torch.finfo(torch.float32).eps * torch.stack(largest)[:, : way.inputs, None] / scales
-    allowance = torch.maximum(golden.float32, golden.float32.median(0).values)[:, : way.inputs].maximum(unit)
-    ratio = (
-        torch.where(actual == 0, 0.0, actual / allowance).nan_to_num(math.inf, posinf=math.inf).amax(2)
-    )  # NaN is beyond all
+    largest = torch.stack(
+        [torch.stack([subject.truth[name, kind].abs().amax() for kind in kinds]) for name in golden.stages]
+    )
+    unit = torch.finfo(torch.float32).eps * largest[..., None] / scales
+    allowance = torch.maximum(golden.float32, golden.float32.median(0).values)[:, way.inputs].maximum(unit)
+    ratio = torch.where(actual == 0, 0.0, actual / allowance)
+    ratio = ratio.nan_to_num(math.inf, posinf=math.inf).amax(2)  # NaN is beyond all
     over = (ratio > budget.FACTOR).any(1)
     stage = int(over.to(torch.int8).argmax()) if over.any() else int(ratio.amax(1).argmax())
     kind = int(ratio[stage].argmax())
-    value, place = float(ratio[stage, kind]), f"{list(golden.stages)[stage]} for {list(golden.inputs)[kind]}"
+    value, place = float(ratio[stage, kind]), f"{list(golden.stages)[stage]} for {kinds[kind]}"
     told = "the first stage beyond" if over.any() else "the worst"
     message = (
         f"{place}: {value:.2f} times as far from the float64 truth as when the golden was made, {told}; "

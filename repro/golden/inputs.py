@@ -21,14 +21,14 @@ CONSTANT = 0.5
 
 
 def inputs(size: Shape, seed: int) -> dict[str, torch.Tensor]:
-    """One input of each kind by name, float32, of this size without a batch; a photograph where the size is an image's.
+    """One input of each kind by name, float32, of this size without a batch.
 
-    size: (channels, height, width), or any other shape.
+    size: (channels, height, width), or any other shape, which has more noise in place of the photograph.
     """
     return {
         "noise": fill.image(seed, 1, size)[0],
+        **({"photograph": photograph(size)} if len(size) == 3 else {"noise2": fill.image(seed + 2, 1, size)[0]}),
         "large": LARGE * fill.image(seed + 1, 1, size)[0],
-        **({"photograph": photograph(size)} if len(size) == 3 else {}),
         "zeros": torch.zeros(size, dtype=torch.float32, device="cpu"),
         "constant": torch.full(size, CONSTANT, dtype=torch.float32, device="cpu"),
     }

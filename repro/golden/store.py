@@ -3,6 +3,7 @@
 The numbers are written first, under a name of their own; then NAME.json takes the place of the old one, which is the
 one step at which a golden changes. Whatever stops an update, before it is the old golden and after it the new one.
 Every bit of both files is under a digest: the numbers' is in NAME.json, whose last line is the seal on itself.
+Importing this module does not import torch.
 """
 
 from __future__ import annotations
@@ -15,13 +16,13 @@ import re
 import sys
 from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import Any
-
-import safetensors.torch
-import torch
+from typing import TYPE_CHECKING, Any
 
 from repro import atomic
 from repro.errors import ReproError, first_line
+
+if TYPE_CHECKING:
+    import torch
 
 if sys.platform != "win32":
     import fcntl
@@ -44,7 +45,9 @@ class DamagedGoldenError(ReproError):
 def names(folder: Path) -> list[str]:
     """The goldens in a folder. Raises ReproError if there is no such folder."""
     if not folder.is_dir():
-        raise ReproError(f"{shown(folder)}: no such folder; expected one of goldens: --golden-dir names it")
+        raise ReproError(
+            f"{shown(folder)}: no such folder; a first `repro golden update` makes one; --golden-dir names another"
+        )
     return sorted(file.stem for file in folder.glob("*.json") if file.is_file() and not file.name.startswith("."))
 
 
@@ -60,40 +63,52 @@ def load(folder: Path, name: str) -> tuple[dict[str, Any], dict[str, torch.Tenso
 
     Raises MissingGoldenError if there is none, and DamagedGoldenError if a single bit of it is not as it was written.
     """
-    file = folder / f"{name}.json"
+    import safetensors.torch
+
     if not exists(folder, name):
-        raise MissingGoldenError(f"{shown(file)}: there is no such golden")
-    record = _unsealed(file)
-    if record.get("name") != name:
-        raise DamagedGoldenError(f"{shown(file)}: it is the golden of {record.get('name')!r} under another name")
-    if record.get("format") != FORMAT:
-        raise ReproError(f"{shown(file)}: it has format {record.get('format')!r}; this version of repro reads {FORMAT}")
-    digest = record.pop("numbers")
-    numbers = folder / _numbers(name, digest)
-    try:
-        content = numbers.read_bytes()
-    except OSError as error:
-        raise DamagedGoldenError(
-            f"{shown(numbers)}: {file.name} names it, and it cannot be read: {error.strerror}"
-        ) from error
+        raise MissingGoldenError(f"{shown(folder / name)}.json: there is no such golden")
+    with _locked(folder, "LOCK_SH"):
+        found = record(folder, name)
+        digest = found.pop("numbers")
+        numbers = folder / _numbers(name, digest)
+        try:
+            content = numbers.read_bytes()
+        except OSError as error:
+            raise DamagedGoldenError(
+                f"{shown(numbers)}: {name}.json names it, and it cannot be read: {error.strerror}"
+            ) from error
     if hashlib.sha256(content).hexdigest() != digest:
         raise DamagedGoldenError(f"{shown(numbers)}: its {len(content):,} bytes are not those that were written")
-    return record, safetensors.torch.load(content)
+    return found, safetensors.torch.load(content)
 
 
-def save(folder: Path, name: str, record: Mapping[str, Any], tensors: Mapping[str, torch.Tensor]) -> None:
+def record(folder: Path, name: str) -> dict[str, Any]:
+    """The part for people, and under `numbers` the digest of the rest. Raises DamagedGoldenError."""
+    file = folder / f"{name}.json"
+    found = _unsealed(file)
+    if found.get("name") != name:
+        raise DamagedGoldenError(f"{shown(file)}: it is the golden of {found.get('name')!r} under another name")
+    if found.get("format") != FORMAT:
+        raise ReproError(f"{shown(file)}: it has format {found.get('format')!r}; this version of repro reads {FORMAT}")
+    return found
+
+
+def save(folder: Path, name: str, told: Mapping[str, Any], tensors: Mapping[str, torch.Tensor]) -> None:
     """Write a golden; one that is there under that name stays until the new one is complete.
 
-    record: JSON types only; of a mapping in it, each item gets a line. Raises ReproError if it cannot be written.
+    told: the part for people, JSON types only; of a mapping in it, each item gets a line. Raises ReproError if it
+    cannot be written.
     """
+    import safetensors.torch
+
     content = safetensors.torch.save({key: tensor.contiguous() for key, tensor in tensors.items()})
     digest = hashlib.sha256(content).hexdigest()
-    text = _text({"format": FORMAT, "name": name, **record, "numbers": digest, "seal": _UNSEALED})
+    text = _text({"format": FORMAT, "name": name, **told, "numbers": digest, "seal": _UNSEALED})
     body, _, end = text.rpartition(_UNSEALED.encode())
     sealed = body + hashlib.sha256(text).hexdigest().encode() + end
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        with _alone(folder):
+        with _locked(folder, "LOCK_EX"):
             atomic.write(folder / _numbers(name, digest), content)
             atomic.write(folder / f"{name}.json", sealed)
             _tidy(folder, name)
@@ -114,17 +129,21 @@ def strays(folder: Path) -> list[Path]:
 
 
 @contextlib.contextmanager
-def _alone(folder: Path) -> Iterator[None]:
-    """Have other processes that save there wait, where the system can: one would tidy away another's numbers."""
+def _locked(folder: Path, how: str) -> Iterator[None]:
+    """Have who saves there wait for all others, where the system can: one would tidy away the numbers of another.
+
+    how: LOCK_EX to save, LOCK_SH to load.
+    """
     descriptor = None
     if sys.platform != "win32":
         with contextlib.suppress(OSError):  # of a file system without locks
             descriptor = os.open(folder, os.O_RDONLY)
-            fcntl.flock(descriptor, fcntl.LOCK_EX)
+            fcntl.flock(descriptor, getattr(fcntl, how))
     try:
         yield
     finally:
         if descriptor is not None:
+            fcntl.flock(descriptor, fcntl.LOCK_UN)
             os.close(descriptor)
 
 
@@ -147,10 +166,10 @@ def _numbers(name: str, digest: str) -> str:
     return f"{name}.{digest[:12]}{_NUMBERS}"
 
 
-def _text(record: Mapping[str, Any]) -> bytes:
+def _text(contents: Mapping[str, Any]) -> bytes:
     """JSON with a line for each item, and for each item of an item that is a mapping: as changes are best read."""
     items = []
-    for key, value in record.items():
+    for key, value in contents.items():
         if isinstance(value, Mapping) and value:
             lines = ",\n".join(f"  {_json(name)}: {_json(item)}" for name, item in value.items())
             items.append(f" {_json(key)}: {{\n{lines}\n }}")
@@ -180,5 +199,5 @@ def _unsealed(file: Path) -> dict[str, Any]:
         raise DamagedGoldenError(
             f"{shown(file)}: its seal does not fit its contents; the file is damaged or was edited"
         )
-    record: dict[str, Any] = json.loads(content)
-    return record
+    found: dict[str, Any] = json.loads(content)
+    return found

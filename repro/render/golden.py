@@ -46,7 +46,8 @@ def totals(results: Sequence[Result], unused: Sequence[str]) -> Iterator[str]:
         told = f"left over: {file}, which no golden names: an update was interrupted, or its JSON is lost"
         yield textwrap.fill(told, 79, subsequent_indent="  ", break_on_hyphens=False)
     if any("place" in result.evidence for result in results):
-        yield 'If a change was meant: repro golden update NAME --reason "...", and look at the difference of NAME.json.'
+        yield 'If a change was meant: repro golden update NAME --reason "..."'
+        yield "  and look at the difference of NAME.json"
     goldens = len({result.subject for result in results})
     told = ", ".join(f"{count} {name}" for name, count in counted(results).items())
     yield f"{goldens} golden{'s' * (goldens != 1)}; checks: {told}"

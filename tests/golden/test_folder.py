@@ -8,6 +8,7 @@ import os
 import platform
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -16,8 +17,9 @@ from repro import cli, models
 from repro.api import check_golden, update_golden
 from repro.errors import ReproError
 from repro.golden import store
-from repro.golden.folder import check_all, check_one, expected, golden_name, specification, update
+from repro.golden.folder import check_one, update
 from repro.golden.golden import Golden
+from repro.golden.naming import expected, golden_name, specification
 from repro.references import resolve
 from repro.result import Outcome
 from tests.golden.conftest import SIZE, source
@@ -75,16 +77,16 @@ def test_what_is_expected_of_a_folder(tmp_path: Path) -> None:
     assert expected(tmp_path) == [*catalog, "mine"]
 
 
-def test_a_missing_golden_fails_and_says_how_it_is_made(tmp_path: Path) -> None:
+def test_a_missing_golden_is_an_error_and_says_how_it_is_made(tmp_path: Path) -> None:
     (result,) = check_one(tmp_path, "lenet5")
-    assert result.outcome is Outcome.FAIL
+    assert result.outcome is Outcome.ERROR
     assert f'repro golden update lenet5 --golden-dir {tmp_path} --reason "..."' in result.message
 
 
-def test_a_stale_golden_fails_and_says_what_to_remove(tmp_path: Path, golden: Golden) -> None:
+def test_a_stale_golden_is_an_error_and_says_what_to_remove(tmp_path: Path, golden: Golden) -> None:
     dataclasses.replace(golden, network="repro:resnet9000").save(tmp_path, "resnet9000")
     (result,) = check_one(tmp_path, "resnet9000")
-    assert result.outcome is Outcome.FAIL
+    assert result.outcome is Outcome.ERROR
     assert "stale" in result.message
 
 
@@ -92,16 +94,36 @@ def test_a_golden_of_a_live_module_is_for_a_test_to_check(folder: Path, capsys: 
     (result,) = check_one(folder, "net")
     assert result.outcome is Outcome.SKIP
     assert cli.main(["golden", "check", "net", "--golden-dir", str(folder)]) == 0
-    assert "only the test or script that made it has" in " ".join(capsys.readouterr().out.split())
+    assert "made in a test or script, which alone has the network" in " ".join(capsys.readouterr().out.split())
     assert [each.outcome for each in check_one(folder, "net", source())] == [Outcome.PASS] * 6
 
 
-def test_a_damaged_golden_fails_and_says_what_to_do(folder: Path) -> None:
-    file = next(folder.glob("*.safetensors"))
+def damage_numbers(folder: Path, name: str) -> None:
+    file = next(folder.glob(f"{name}.*.safetensors"))
     file.write_bytes(file.read_bytes()[:-1])
-    (result,) = check_one(folder, "net", source())
-    assert result.outcome is Outcome.FAIL
+
+
+def damage_all(folder: Path, name: str) -> None:
+    (folder / f"{name}.json").write_text("{}")
+
+
+@pytest.mark.parametrize(
+    ("network", "damage", "remedy"),
+    [
+        ("mynets:net", damage_numbers, 'repro golden update mynets:net --golden-dir {} --reason "..."'),
+        ("net (Net)", damage_numbers, "make it anew: by the test or script that made it"),
+        ("mynets:net", damage_all, "NETWORK being what it is of, such as mynets:resnet50"),
+    ],
+)
+def test_a_damaged_golden_is_an_error_and_says_what_to_do(
+    network: str, damage: Callable[[Path, str], None], remedy: str, golden: Golden, tmp_path: Path
+) -> None:
+    dataclasses.replace(golden, network=network).save(tmp_path, "mynets.net")
+    damage(tmp_path, "mynets.net")
+    (result,) = check_one(tmp_path, "mynets.net")
+    assert result.outcome is Outcome.ERROR
     assert "restore it from version control" in result.message
+    assert remedy.format(tmp_path) in result.message
 
 
 def test_an_update_keeps_what_holds_and_tells_what_moved(folder: Path) -> None:
@@ -120,15 +142,21 @@ def test_an_update_keeps_what_holds_and_tells_what_moved(folder: Path) -> None:
 
 
 def test_an_update_needs_a_reason(folder: Path) -> None:
-    with pytest.raises(ReproError, match="no reason was given"):
+    with pytest.raises(ReproError, match="the reason is empty"):
         update(folder, "net", source(other_eps), None, " ", "how")
 
 
-def test_a_damaged_golden_has_lost_its_size(folder: Path) -> None:
-    (folder / "net.json").write_text("{}")
-    with pytest.raises(ReproError, match="what size of input it was for is not known any more"):
+def test_a_damaged_golden_may_have_lost_its_size(folder: Path) -> None:
+    damage_all(folder, "net")
+    with pytest.raises(ReproError, match="expected it as --input-size CxHxW, or input_size in Python"):
         update(folder, "net", source(), None, "it was damaged", "how")
     assert (folder / "net.json").read_text() == "{}"
+
+
+def test_a_golden_with_damaged_numbers_has_its_size(folder: Path) -> None:
+    damage_numbers(folder, "net")
+    told = update(folder, "net", source(), None, "it was damaged", "how")
+    assert told == "written, for 3x12x11: in place of a damaged one"
 
 
 def test_an_update_mends_a_damaged_golden(folder: Path) -> None:
@@ -139,14 +167,6 @@ def test_an_update_mends_a_damaged_golden(folder: Path) -> None:
     )
     assert [result.outcome for result in check_one(folder, "net", source())] == [Outcome.PASS] * 6
     assert len(list(folder.iterdir())) == 2
-
-
-def test_processes_give_what_one_gives(tmp_path: Path) -> None:
-    names = ["lenet5", "lenet5_28", "missing", "nin_cifar10"]
-    alone, shared = (list(check_all(OURS, names, jobs)) for jobs in (1, 2))
-    assert [[(r.check, r.subject, r.outcome) for r in each] for each in alone] == [
-        [(r.check, r.subject, r.outcome) for r in each] for each in shared
-    ]
 
 
 # --- the commands ------------------------------------------------------------------------------------------------
@@ -166,9 +186,9 @@ def test_the_command_checks_what_it_made(tmp_path: Path, capsys: pytest.CaptureF
 
 def test_the_command_reports_as_json(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     (tmp_path / "left.0123456789ab.safetensors").write_bytes(b"")
-    assert cli.main(["golden", "check", "lenet5", "--golden-dir", str(tmp_path), "--format", "json"]) == 1
+    assert cli.main(["golden", "check", "lenet5", "--golden-dir", str(tmp_path), "--format", "json"]) == 2
     report = json.loads(capsys.readouterr().out)
-    assert [result["outcome"] for result in report["results"]] == ["fail"]
+    assert [result["outcome"] for result in report["results"]] == ["error"]
     assert report["unused"] == [str(tmp_path / "left.0123456789ab.safetensors")]
 
 
@@ -177,7 +197,8 @@ def test_the_command_reports_as_json(tmp_path: Path, capsys: pytest.CaptureFixtu
     [
         (["check", "--golden-dir", "nowhere"], "nowhere: no such folder"),
         (["check", "resnet181"], "closest: resnet18"),
-        (["update", "lenet5", "--reason", ""], "no reason was given"),
+        (["check", "nets.lenet5"], "closest: lenet5"),
+        (["update", "lenet5", "--reason", ""], "the reason is empty"),
         (["update", "lenet5", "--reason", "x", "--input-size", "3x8x8"], "repro:lenet5"),
     ],
 )
@@ -243,7 +264,14 @@ def test_a_network_of_ones_own_by_either_name(
 
 def test_an_empty_folder_is_told(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert cli.main(["golden", "check", "--golden-dir", str(tmp_path)]) == 2
-    assert "there is no golden" in capsys.readouterr().err
+    told = " ".join(capsys.readouterr().err.split())
+    assert "there is no golden" in told
+    assert f"repro golden update NETWORK --golden-dir {tmp_path}" in told
+
+
+def test_what_was_asked_for_is_what_the_remedy_says(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert cli.main(["golden", "check", "mynets:net", "--golden-dir", str(tmp_path)]) == 2
+    assert f"repro golden update mynets:net --golden-dir {tmp_path}" in " ".join(capsys.readouterr().out.split())
 
 
 # --- the library -------------------------------------------------------------------------------------------------

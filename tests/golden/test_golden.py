@@ -17,8 +17,9 @@ from repro.errors import ReproError
 from repro.faults import Fault, faults
 from repro.golden import golden as module
 from repro.golden.folder import update
-from repro.golden.golden import CHECKS, Golden, Seen, Subject, check, golden_size, make
-from repro.golden.recording import WIDE, Run, stages
+from repro.golden.golden import CHECKS, Golden, Subject, check, golden_size, make
+from repro.golden.inputs import inputs
+from repro.golden.recording import stages
 from repro.graph import trace
 from repro.references import Source, resolve
 from repro.result import Outcome, Result
@@ -59,9 +60,9 @@ def test_outputs_are_kept_in_full(golden: Golden) -> None:
     subject = Subject(source(), SIZE)
     subject.network.install({key: x.double() for key, x in subject.network.conditioned(SIZE, 0).items() if x.ndim})
     with torch.no_grad():
-        expected = subject.network.module(subject.images.double())
+        expected = subject.network.module(torch.stack(list(subject.inputs.values())).double())
     assert torch.equal(golden.outputs["output 0 noise"], expected[0])
-    assert torch.equal(golden.outputs["output 0 photograph"], expected[2])
+    assert torch.equal(golden.outputs["output 0 photograph"], expected[1])
 
 
 def test_a_reused_module_is_a_stage_each_time_it_runs() -> None:
@@ -182,6 +183,58 @@ def test_what_moves_on_two_threads_only_is_told(golden: Golden) -> None:
     assert results["golden.float64.2-threads"].evidence["place"] == "blocks.1"
 
 
+@pytest.mark.control("golden.float64.2-threads")
+def test_what_moves_on_two_threads_in_further_images_only_is_told(golden: Golden) -> None:
+    class Careless(Block):
+        def forward(self, x: torch.Tensor) -> torch.Tensor:
+            x = super().forward(x)
+            return torch.cat([x[:1], x[1:] * (1 + 1e-6)]) if torch.get_num_threads() == 2 else x
+
+    def careless(net: Any) -> None:
+        net.blocks[1].forward = functools.partial(Careless.forward, net.blocks[1])
+        net.blocks[1].__class__ = Careless
+
+    results = {result.check: result for result in check(golden, source(careless))}
+    assert results["golden.float64"].outcome is Outcome.PASS
+    assert results["golden.float64.2-threads"].outcome is Outcome.FAIL
+
+
+@pytest.mark.parametrize("kind", ["noise", "photograph", "large", "zeros", "constant"])
+def test_what_breaks_in_float32_for_any_input_is_told(golden: Golden, kind: str) -> None:
+    image = inputs(SIZE, 0)[kind]
+
+    def breaking(net: Any) -> None:
+        def change(_module: nn.Module, args: tuple[torch.Tensor], output: torch.Tensor) -> torch.Tensor:
+            if output.dtype == torch.float32 and torch.is_inference_mode_enabled():
+                broken = [math.nan if torch.equal(row, image) else 1.0 for row in args[0]]
+                output = output * torch.tensor(broken)[:, None, None, None]
+            return output
+
+        net.stem.register_forward_hook(change)
+
+    results = {result.check: result for result in check(golden, source(breaking))}
+    wide = [result.outcome for name, result in results.items() if "float64" in name]
+    assert wide == [Outcome.PASS] * 2
+    failed = [result for name, result in results.items() if "float32" in name and result.outcome is Outcome.FAIL]
+    assert failed
+    assert all(f"for {kind}:" in result.message for result in failed)
+
+
+@pytest.mark.parametrize("rows", [1, 2, 3])
+def test_a_table_with_as_many_rows_as_some_ways_have_images_is_no_stage(rows: int, tmp_path: Path) -> None:
+    class Positioned(Net):
+        def __init__(self) -> None:
+            super().__init__()
+            self.table = nn.Parameter(torch.zeros(rows, 4))
+            self.mix = nn.Linear(4, 4)
+
+        def forward(self, x: torch.Tensor) -> torch.Tensor:
+            logits: torch.Tensor = self.mix(super().forward(x) + self.mix(self.table).sum(0))
+            return logits
+
+    assert update(tmp_path, "net", source(network=Positioned), SIZE, "why", "how").endswith("new")
+
+
 def less_precise(net: Any, only: str) -> None:
     """Have float32 computed less exactly, as by a kernel that rounds its operands."""
 
@@ -250,6 +303,15 @@ def test_another_seed_moves_the_inputs(golden: Golden, monkeypatch: pytest.Monke
     assert {"inputs noise", "inputs large"} <= set(result.evidence["changed"])
 
 
+@pytest.mark.parametrize("names", [["photograph", "noise"], ["noise"]])
+def test_inputs_are_those_of_the_golden_in_its_order(golden: Golden, names: list[str]) -> None:
+    others = [name for name in golden.inputs if name not in ("noise", "photograph")]
+    other = dataclasses.replace(golden, inputs={name: golden.inputs[name] for name in [*names, *others]})
+    result = next(iter(check(other, source())))
+    assert result.outcome is Outcome.FAIL
+    assert result.evidence["changed"] == ["inputs order"]
+
+
 def test_one_element_of_one_output_is_enough(golden: Golden) -> None:
     outputs = {key: tensor.clone() for key, tensor in golden.outputs.items()}
     outputs["output 0 photograph"][2] *= 1 + 1e-8
@@ -259,19 +321,19 @@ def test_one_element_of_one_output_is_enough(golden: Golden) -> None:
     assert "at [2]" in result.message
 
 
-def test_outputs_on_two_threads_are_their_own(golden: Golden, monkeypatch: pytest.MonkeyPatch) -> None:
-    wide = Subject.wide
+def test_one_element_on_two_threads_is_enough(golden: Golden) -> None:
+    def off(net: Any) -> None:
+        def change(_module: nn.Module, _inputs: Any, output: torch.Tensor) -> torch.Tensor:
+            output = output.clone()
+            output[2:, 3, 2, 1] += 1e-6 * (torch.get_num_threads() == 2)
+            return output
 
-    def off(subject: Subject, way: Run = WIDE[0]) -> Seen:
-        found = wide(subject, way)
-        if way is WIDE[1]:
-            found.outputs["output 0 noise"][2] *= 1 + 1e-8
-        return found
+        net.blocks[0].conv.register_forward_hook(change)
 
-    monkeypatch.setattr(Subject, "wide", off)
-    results = {result.check: result for result in check(golden, source())}
+    results = {result.check: result for result in check(golden, source(off))}
     assert results["golden.float64"].outcome is Outcome.PASS
-    assert results["golden.float64.2-threads"].evidence["place"] == "output 0 noise"
+    assert results["golden.float64.2-threads"].evidence["place"] in ("blocks.0.conv", "blocks.0.norm")
+    assert "for constant;" in results["golden.float64.2-threads"].message
 
 
 def test_one_element_of_one_stage_is_enough(golden: Golden) -> None:
