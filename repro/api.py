@@ -173,7 +173,7 @@ def check_golden(
     input_size  of one input, if the golden has to be for that: without a batch, or one side of three square channels
     remedy      what a report on a missing golden says is to be done
 
-    A golden that is missing or damaged is a failure in the report, and so is a network that cannot be run.
+    A golden that is missing or damaged is an error in the report, and so is a network that cannot be run.
     """
     name = _golden_name(network, name)
     size = None if input_size is None else _size(input_size)

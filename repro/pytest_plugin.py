@@ -88,9 +88,13 @@ def golden(pytestconfig: pytest.Config) -> Callable[..., repro.Report]:
         )
         if not report.passed:
             from repro.render import text
+            from repro.result import Outcome
 
             told = "\n".join(text.verdicts(report, WIDTH))
-            raise AssertionError(f"{report[0].subject} is not what its golden holds\n{told}")
+            if any(result.outcome is Outcome.FAIL for result in report):
+                told += '\nif the change was meant: pytest --repro-golden-update "why"'
+                raise AssertionError(f"{report[0].subject} does not compute what its golden holds\n{told}")
+            raise AssertionError(f"{report[0].subject} cannot be held against its golden\n{told}")
         return report
 
     return golden

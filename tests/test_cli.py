@@ -823,6 +823,16 @@ def test_help_and_version_go_to_stdout_and_fit_the_terminal(
     assert len(ran.longest) <= COLUMNS, ran.longest
 
 
+def test_the_first_sample_of_the_readme_is_what_is_printed(run: Run) -> None:
+    def masked(text: str) -> str:
+        """Without the lines of torchvision's file, which are those of one version."""
+        return re.sub(r"(there layer[\w.]+ \(models/resnet\.py:)\d+", r"\1", " ".join(text.split()))
+
+    command = ["compare", "repro:resnet50", "torchvision:resnet50"]
+    readme = masked((Path(__file__).parents[1] / "README.md").read_text(encoding="utf-8"))
+    assert f"$ repro {' '.join(command)} {masked(run(*command).out)} ```" in readme
+
+
 # --- facts, errata and deviations --------------------------------------------------------------------------------
 
 

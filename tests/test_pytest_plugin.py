@@ -173,7 +173,8 @@ def test_a_golden_is_made_on_request_and_then_holds(suite: pytest.Pytester) -> N
     result = run(suite, GOLDEN.replace("STRIDE", "2"))
     result.assert_outcomes(failed=1)
     text = read(result)
-    assert "is not what its golden holds" in text
+    assert "does not compute what its golden holds" in text
+    assert "if the change was meant: pytest --repro-golden-update" in text
     assert "golden.float64 fail second: 4x4x4, it was 4x8x8; all before it are as they were" in text
 
 

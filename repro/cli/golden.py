@@ -74,7 +74,7 @@ def _golden_check(options: argparse.Namespace) -> int:
             if text:
                 print(rendering.row(name, results), *details(results), *rendering.reason(results), sep="\n", flush=True)
     if text:
-        print(*rendering.totals(found, left), sep="\n")
+        print(*rendering.totals(found, left, naming.option(options.golden_dir)), sep="\n")
     else:
         from repro.render import json
 
@@ -83,21 +83,29 @@ def _golden_check(options: argparse.Namespace) -> int:
 
 
 def _golden_update(options: argparse.Namespace) -> int:
-    from repro.golden import folder, naming
+    from repro.golden import naming
+
+    naming.require_reason(options.reason)
+    from repro.golden import folder
     from repro.references import resolve
 
     specs = [naming.specification(name, options.golden_dir) for name in options.names]
     size = ["--input-size", "x".join(map(str, options.input_size))] if options.input_size else []
-    done = {}
+    done: dict[str, str] = {}
+    failed: dict[str, str] = {}
     for given, spec in zip(options.names, specs, strict=True):
-        name = naming.golden_name(spec)
+        name = naming.named(given, options.golden_dir)
         command = shlex.join(["repro", "golden", "update", given, *size, "--reason", options.reason])
-        told = folder.update(options.golden_dir, name, resolve(spec), options.input_size, options.reason, command)
-        done[name] = told
+        try:
+            done[name] = folder.update(
+                options.golden_dir, name, resolve(spec), options.input_size, options.reason, command
+            )
+        except ReproError as error:  # the others are made nevertheless
+            failed[name] = str(error)
         if options.format == "text":
-            print(paragraph(f"{name:<23} ", told), flush=True)
+            print(paragraph(f"{name:<23} ", done.get(name) or f"ERROR {failed[name]}"), flush=True)
     if options.format == "json":
         from repro.render import json
 
-        print(json.document(environment=json.environment(), updated=done))
-    return 0
+        print(json.document(environment=json.environment(), updated=done, failed=failed))
+    return 2 if failed else 0

@@ -52,7 +52,7 @@ def _facts(options: argparse.Namespace) -> int:
     found = _rows(chosen, network)
     if options.verdict:
         found = [row for row in found if row.verdict in options.verdict]
-    if options.format == "text" and not found:
+    if options.format != "json" and not found:
         of_network = [name for name, each in papers().items() for fact in each.facts if network in fact.of]
         elsewhere = options.paper and of_network
         where = f"; facts measured on {network} are in {', '.join(dict.fromkeys(of_network))}" if elsewhere else ""

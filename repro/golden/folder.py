@@ -9,7 +9,8 @@ from repro import models
 from repro.errors import ReproError
 from repro.golden import store
 from repro.golden.golden import CHECKS, Golden, check, golden_size, make
-from repro.golden.naming import how_to_make
+from repro.golden.naming import ONLY_ITS_MAKER, how_to_make, require_reason
+from repro.graph import TraceError
 from repro.parity.network import shape_text
 from repro.references import Size, Source, resolve
 from repro.result import Outcome, Result
@@ -31,12 +32,11 @@ def check_one(
         return [_stopped(name, f"{error}; {remedy}")]
     except ReproError as error:
         return [_stopped(name, f"{error}; restore it from version control, or make it anew: {remedy}")]
+    if source is None and ":" not in golden.network:
+        return [_stopped(name, f"it is of {golden.network}, which {ONLY_ITS_MAKER}, and checks it", Outcome.SKIP)]
     meant = f"repro:{name}" if name in models.catalog() else golden.network
     if source is None and golden.network != meant:
-        return [_stopped(name, f"under the name of {meant} it is a golden of {golden.network}; {remedy}")]
-    if source is None and ":" not in golden.network:
-        why = f"it is of {golden.network}, made in a test or script, which alone has the network and checks it"
-        return [_stopped(name, why, Outcome.SKIP)]
+        return [_stopped(name, f"it is named as one of {meant}, and is a golden of {golden.network}; {remedy}")]
     if size is not None and size != golden.size:
         told = f"the golden is for inputs of {shape_text(golden.size)}, not of {shape_text(size)}; {remedy}"
         return [_stopped(name, told)]
@@ -61,12 +61,13 @@ def update(folder: Path, name: str, source: Source, size: Size | None, reason: s
     size: of one input; by default that of the golden there is. Raises ReproError if the network cannot be run, the
     golden not be written, or its size not be read any more from a damaged one.
     """
-    if not reason.strip():
-        raise ReproError("the reason is empty; expected why the outputs may be others than they were")
+    require_reason(reason)
+    before, told = None, ""
     try:
         before = Golden.load(folder, name)
     except store.MissingGoldenError:
-        before, told = None, "new"
+        lost = store.orphans(folder, name)
+        told = "new" + "; numbers whose JSON was lost are removed" * bool(lost)
     except store.DamagedGoldenError as error:
         size = size or _size_told(folder, name)
         if size is None and not source.spec.startswith("repro:"):
@@ -74,8 +75,22 @@ def update(folder: Path, name: str, source: Source, size: Size | None, reason: s
                 f"{error}; what size of input it was for cannot be read any more; expected it as --input-size CxHxW, "
                 f"or input_size in Python"
             ) from error
-        before, told = None, "in place of a damaged one"
-    size = golden_size(source, size or (before.size if before else None))
+        told = "in place of a damaged one"
+    if before is not None and (":" in before.network) != (":" in source.spec):
+        raise ReproError(
+            f"{store.shown(folder / name)}.json is a golden of {before.network}, and not of {source.spec}, which would "
+            f"take its place; expected another name, another folder, or that file to be removed"
+        )
+    try:
+        size = golden_size(source, size or (before.size if before else None))
+        return _updated(folder, name, source, size, reason, command, before, told)
+    except TraceError as error:
+        raise ReproError(f"{error}; --input-size CxHxW, or input_size in Python, asks for another size") from error
+
+
+def _updated(
+    folder: Path, name: str, source: Source, size: Size, reason: str, command: str, before: Golden | None, told: str
+) -> str:
     if before is not None and before.size == size and before.network == source.spec:
         results = list(check(before, source))
         if all(result.outcome is Outcome.PASS for result in results):

@@ -19,7 +19,7 @@ from repro import budget, fill, models
 from repro.errors import ReproError
 from repro.golden import store
 from repro.golden.inputs import inputs
-from repro.golden.recording import FIRST, NARROW, OTHERS, WIDE, Run, run, stages, sums
+from repro.golden.recording import DETAILED, NARROW, OTHERS, WIDE, Run, run, stages, sums
 from repro.graph import Graph, TraceError, digest
 from repro.parity.network import Network, Stopwatch, shape_text, widened
 from repro.references import Size, Source
@@ -29,8 +29,8 @@ SEED = 0
 ALL = slice(None)  # of the inputs
 
 # A stage may be zero in exact arithmetic for one input, such as one without any light. Rounding errors of that are not
-# measured by themselves but by this share of the stage's size for the first input.
-FLOOR = 1e-3
+# measured by themselves but by this share of the stage's size for noise, the second input.
+FLOOR, NOISE = 1e-3, 1
 
 SMALLEST_MAP = 2  # to a side
 
@@ -51,13 +51,13 @@ class Golden:
     weights   digests of the closed-form weights: of their `names` and shapes, of `parameters`, and of `buffers`
     inputs    name -> digest
     returned  what it returns: label and dtype of each tensor, label and value of anything else
-    stages    name -> shape, and for the first input mean and root mean square: to be read, and compared by eye
+    stages    name -> shape, and for noise mean and root mean square: to be read, and compared by eye
     sums      (stages, inputs, SUMS), float64: see `recording.sums`
     sizes     (stages, inputs), float64: root mean square of all elements
     float32   (stages, inputs, 2), float64: greatest and root mean square error in that precision over the size, for
               the worst of the ways to compute it
-    outputs   "output INDEX INPUT" -> all its elements, float64, for the FIRST inputs: noise, and what such a network
-              is made for; of the others the weighted sums hold outputs as still as they do every stage
+    outputs   "output INDEX INPUT" -> all its elements, float64, for the DETAILED inputs: noise, and what such a
+              network is made for; of the others the weighted sums hold outputs as still as they do every stage
     """
 
     network: str
@@ -117,19 +117,17 @@ class Seen:
 class Subject:
     """A network with closed-form weights on the inputs of a golden; each run is made when it is asked for.
 
-    stages: the names of its stages as a golden has them; by default those of as many modules as fit.
+    names: of its stages as a golden has them; by default those of as many modules as fit.
 
     truth  (stage or output, name of an input) -> all its elements in float64, once `wide` was called with that input
     """
 
     def __init__(self, source: Source, size: Size, names: Iterable[str] | None = None) -> None:
         self.network = Network.of(source, size, Stopwatch(), batch=1)  # a thousand layers are slow to trace: once
-        modules = dict(self.network.module.named_modules(remove_duplicate=False))
-        self._paths = (
-            stages(self.network.graph(size))
-            if names is None
-            else {path for name in names for path in (name, name.rpartition("#")[0])}
-        ) & (modules.keys() - {""})
+        self.modules = dict(self.network.module.named_modules(remove_duplicate=False)).keys() - {""}
+        self.own_stages = stages(self.network.graph(size))
+        wanted = self.own_stages if names is None else {path for name in names for path in _paths(name)}
+        self._paths = wanted & self.modules
         self.inputs = inputs(size, SEED)
         self._narrow = self.network.conditioned(size, SEED)
         self.elements = sum(tensor.numel() for tensor in self._narrow.values())
@@ -155,7 +153,7 @@ class Subject:
         kinds = list(self.inputs)[inputs]
 
         def seen(name: str, tensor: torch.Tensor) -> None:
-            found.described[name] = _described(tensor)
+            found.described[name] = _described(tensor[min(NOISE, len(tensor) - 1)])
             found.sums[name], found.sizes[name] = sums(tensor), rms(tensor)
             for kind, row in zip(kinds, tensor, strict=True):
                 copied = row.clone()  # what follows may write into it
@@ -192,6 +190,11 @@ class Subject:
         run(self.network, torch.stack(list(self.inputs.values())[inputs]), way, self._paths, seen)
 
 
+def _paths(stage: str) -> tuple[str, str]:
+    """The modules that a stage may be of: PATH#2 is the second call of one, or the name of one."""
+    return stage, stage.rpartition("#")[0]
+
+
 def rms(tensor: torch.Tensor) -> torch.Tensor:
     """Root mean square of each row."""
     rows = tensor.reshape(len(tensor), -1)
@@ -211,6 +214,13 @@ def make(source: Source, size: Size, reason: str, command: str) -> Golden:
     found, again = subject.wide(WIDE[0], ALL), subject.wide(WIDE[1], OTHERS)
     # What has as many rows as there are inputs, and with fewer inputs has not fewer, has no row for each.
     names = [name for name in found.sums if name in again.sums]
+    for name in names:
+        off = (found.sums[name][OTHERS] - again.sums[name]).abs().amax(1) / _scale(found.sizes[name])[OTHERS]
+        if bool((off > budget.FLOAT64_LIMIT).any()):
+            raise ReproError(
+                f"{source.spec}: what {name} makes of one image depends on the others in the batch, or on the threads; "
+                f"expected a network that takes each by itself"
+            )
     subject.keep(names)
     errors = {name: torch.zeros(len(subject.inputs), 2, dtype=torch.float64) for name in names}
     # Correct kernels differ in how near they come, and another number of images may have others.
@@ -241,7 +251,7 @@ def make(source: Source, size: Size, reason: str, command: str) -> Golden:
         sums=torch.stack([found.sums[name] for name in names]),
         sizes=torch.stack([found.sizes[name] for name in names]),
         float32=torch.stack([errors[name] / _scale(found.sizes[name])[:, None] for name in names]),
-        outputs={key: row for key, row in found.outputs.items() if key.split()[-1] in list(subject.inputs)[FIRST]},
+        outputs={key: row for key, row in found.outputs.items() if key.split()[-1] in list(subject.inputs)[DETAILED]},
     )
 
 
@@ -273,12 +283,24 @@ def first_move(golden: Golden, way: Run, found: Seen) -> Move | None:
     """
     moves = {name: told for index, name in enumerate(golden.stages) if (told := _stage(golden, index, way, found))}
     moves |= {name: "it was not there" for name in found.sums if name not in golden.stages}
-    moves = moves or {key: told for key in golden.outputs if (told := _output(golden, key, found))}
-    if not moves:
-        return None
-    place = next(iter(moves))
-    before = list(golden.stages)[: list(golden.stages).index(place)] if place in golden.stages else [*golden.stages]
-    return Move(place, moves[place], len(moves), before[-1] if before else "")
+    order = _merged(list(golden.stages), list(found.sums))
+    place = next((name for name in order if name in moves), None)
+    if place is not None:
+        index = order.index(place)
+        return Move(place, moves[place], len(moves), order[index - 1] if index else "")
+    outputs = {key: told for key in golden.outputs if (told := _output(golden, key, found))}
+    if outputs:
+        return Move(next(iter(outputs)), next(iter(outputs.values())), len(outputs), order[-1])
+    return None
+
+
+def _merged(kept: Sequence[str], found: Sequence[str]) -> list[str]:
+    """All names in their order; one that was not kept stands after what it follows now."""
+    order = list(kept)
+    for index, name in enumerate(found):
+        if name not in order:
+            order.insert(order.index(found[index - 1]) + 1 if index else 0, name)
+    return order
 
 
 def _stage(golden: Golden, index: int, way: Run, found: Seen) -> str:
@@ -326,10 +348,25 @@ def _recipe(golden: Golden, subject: Subject) -> Result:
     why = {
         "weights names": "other parameters, other shapes or another order of them",
         "weights parameters": "the closed form gives other bits (repro/fill.py)",
-        "weights buffers": "running statistics follow from what the network computes: see what float64 says",
+        "weights buffers": "running statistics, which follow from what the network computes: look where float64 moved",
+        "inputs order": "the inputs stand in another order, or there are others",
     }
     message = f"not as they were: {', '.join(changed)}; {why.get(changed[0], 'the inputs give other bits')}"
+    if changed[0] == "weights names":
+        message += _renamed(golden, subject)
     return Result("golden.recipe", golden.network, "golden", Outcome.FAIL, message, {"changed": changed})
+
+
+def _renamed(golden: Golden, subject: Subject) -> str:
+    """Which modules of those that are listened to are new, and which are gone."""
+    deepest = max(name.count(".") for name in golden.stages)
+    held = {path for name in golden.stages for path in _paths(name)}
+    held |= {path[:end] for path in held for end in range(len(path)) if path[end] == "."}  # and what holds them
+    new = sorted(path for path in subject.own_stages - held if path.count(".") <= deepest)
+    computed = [name for name in golden.stages if not name.startswith("output ")]
+    gone = [name for name in computed if not subject.modules & set(_paths(name))]
+    found = [(told, paths) for told, paths in (("new", new), ("gone", gone)) if paths]
+    return "".join(f"; {told}: {', '.join(paths[:5])}{', ...' * (len(paths) > 5)}" for told, paths in found)
 
 
 def _told(golden: Golden, way: Run, move: Move | None) -> Result:
@@ -350,7 +387,7 @@ def _judged(golden: Golden, way: Run, subject: Subject) -> Result:
     """
     errors = subject.narrow(way, way.inputs)
     if errors.keys() != golden.stages.keys():
-        missing = next(iter(golden.stages.keys() - errors.keys()))
+        missing = next(name for name in golden.stages if name not in errors)
         message = f"{missing}: it runs in float64, and not in float32"
         return Result(f"golden.{way.name}", golden.network, "golden", Outcome.FAIL, message, {"at": missing})
     kinds = list(golden.inputs)[way.inputs]
@@ -383,15 +420,14 @@ def _returned(graph: Graph) -> list[str]:
 
 
 def _scale(sizes: torch.Tensor) -> torch.Tensor:
-    """What differences of a stage are measured by, for each input: its size, but some share of the first input's."""
-    scale = torch.maximum(sizes, FLOOR * sizes[0])
+    """What differences of a stage are measured by, for each input: its size, but some share of that for noise."""
+    scale = torch.maximum(sizes, FLOOR * sizes[NOISE])
     return torch.where(scale > 0, scale, 1.0)
 
 
-def _described(stage: torch.Tensor) -> dict[str, Any]:
-    first = stage[0]
-    described = {"mean": float(first.mean()), "rms": float(rms(stage[:1])[0])}
-    return {"shape": shape_text(first.shape), **{key: float(f"{value:.5g}") for key, value in described.items()}}
+def _described(row: torch.Tensor) -> dict[str, Any]:
+    described = {"mean": float(row.mean()), "rms": float(rms(row[None])[0])}
+    return {"shape": shape_text(row.shape), **{key: float(f"{value:.5g}") for key, value in described.items()}}
 
 
 def golden_size(source: Source, given: Size | None) -> Size:

@@ -26,11 +26,11 @@ def inputs(size: Shape, seed: int) -> dict[str, torch.Tensor]:
     size: (channels, height, width), or any other shape, which has more noise in place of the photograph.
     """
     return {
+        "zeros": torch.zeros(size, dtype=torch.float32, device="cpu"),
         "noise": fill.image(seed, 1, size)[0],
         **({"photograph": photograph(size)} if len(size) == 3 else {"noise2": fill.image(seed + 2, 1, size)[0]}),
-        "large": LARGE * fill.image(seed + 1, 1, size)[0],
-        "zeros": torch.zeros(size, dtype=torch.float32, device="cpu"),
         "constant": torch.full(size, CONSTANT, dtype=torch.float32, device="cpu"),
+        "large": LARGE * fill.image(seed + 1, 1, size)[0],
     }
 
 

@@ -15,20 +15,21 @@ from repro import process
 from repro.errors import ReproError
 from repro.golden import store
 from repro.golden.naming import how_to_make, named
-from repro.result import Result
+from repro.result import Outcome, Result
 
 
 def check_all(
     folder: Path, names: Sequence[str], jobs: int = 1, advance: Callable[[str], Any] = lambda _: None
 ) -> Iterator[list[Result]]:
-    """The results of each golden, in this order; with several jobs in as many processes.
+    """The results of each golden, in this order; with several jobs in as many processes, of two goldens at least.
 
     names    of goldens, or of networks as `named` takes them
     advance  called with each name as it is done
 
     Raises ReproError if a process is killed.
     """
-    if jobs == 1 or len(names) < 2 * jobs:
+    jobs = min(jobs, len(names) // 2)
+    if jobs < 2:
         for name in names:
             yield _check(folder, name)
             advance(name)
@@ -70,14 +71,21 @@ def _side_by_side(folder: Path, names: Sequence[str], jobs: int) -> Iterator[tup
                     yield index, future.result()
                 except BrokenProcessPool as error:
                     raise ReproError(
-                        "a process that checked goldens was killed, most likely for want of memory"
+                        f"{names[index]}: the process that checked it was killed, most likely for want of memory; "
+                        f"--jobs 1 takes the least"
                     ) from error
 
 
 def _check(folder: Path, given: str) -> list[Result]:
     from repro.golden.folder import check_one
+    from repro.references import resolve
 
     name = named(given, folder)
+    if ":" in given and not store.exists(folder, name):
+        try:
+            resolve(given)
+        except ReproError as error:
+            return [Result("golden.recipe", name, "golden", Outcome.ERROR, f"there is no golden of it, and {error}")]
     return check_one(folder, name, remedy=how_to_make(folder, name, given))
 
 

@@ -32,6 +32,7 @@ FORMAT = 1
 _UNSEALED = "0" * 64
 _END = re.compile(rb'\n "seal": "([0-9a-f]{64})"\n}\n\Z')
 _NUMBERS = ".safetensors"
+_TEMPORARY = re.compile(r"\..*\.[0-9a-f]{8}(\.json|\.safetensors)")  # as `atomic.write` names them
 
 
 class MissingGoldenError(ReproError):
@@ -39,16 +40,21 @@ class MissingGoldenError(ReproError):
 
 
 class DamagedGoldenError(ReproError):
-    """A file of a golden is not as it was written."""
+    """A file of a golden is not as it was written, or was written by another version."""
 
 
 def names(folder: Path) -> list[str]:
     """The goldens in a folder. Raises ReproError if there is no such folder."""
     if not folder.is_dir():
+        there = "it is a file" if folder.exists() else "no such folder"
         raise ReproError(
-            f"{shown(folder)}: no such folder; a first `repro golden update` makes one; --golden-dir names another"
+            f"{shown(folder)}: {there}; a first `repro golden update` makes a folder; --golden-dir names another"
         )
-    return sorted(file.stem for file in folder.glob("*.json") if file.is_file() and not file.name.startswith("."))
+    try:
+        found = [file for file in folder.iterdir() if file.suffix == ".json"]
+    except OSError as error:
+        raise ReproError(f"{shown(folder)}: it cannot be read: {error.strerror}") from error
+    return sorted(file.stem for file in found if file.is_file() and not file.name.startswith("."))
 
 
 def exists(folder: Path, name: str) -> bool:
@@ -66,7 +72,8 @@ def load(folder: Path, name: str) -> tuple[dict[str, Any], dict[str, torch.Tenso
     import safetensors.torch
 
     if not exists(folder, name):
-        raise MissingGoldenError(f"{shown(folder / name)}.json: there is no such golden")
+        lost = "; there are numbers of it, which cannot be used alone" if orphans(folder, name) else ""
+        raise MissingGoldenError(f"{shown(folder / name)}.json: there is no such golden{lost}")
     with _locked(folder, "LOCK_SH"):
         found = record(folder, name)
         digest = found.pop("numbers")
@@ -89,8 +96,24 @@ def record(folder: Path, name: str) -> dict[str, Any]:
     if found.get("name") != name:
         raise DamagedGoldenError(f"{shown(file)}: it is the golden of {found.get('name')!r} under another name")
     if found.get("format") != FORMAT:
-        raise ReproError(f"{shown(file)}: it has format {found.get('format')!r}; this version of repro reads {FORMAT}")
+        raise DamagedGoldenError(
+            f"{shown(file)}: it has format {found.get('format')!r}, and this version of repro reads {FORMAT}"
+        )
     return found
+
+
+def hint(folder: Path, name: str) -> dict[str, Any]:
+    """What the part for people says although it may be damaged: nothing to be believed, but to be asked for again."""
+    with contextlib.suppress(OSError, ValueError):
+        found = json.loads((folder / f"{name}.json").read_bytes())
+        return found if isinstance(found, dict) else {}
+    return {}
+
+
+def orphans(folder: Path, name: str) -> list[Path]:
+    """Files of numbers under the name of a golden, whatever its part for people says of them."""
+    own = re.compile(rf"{re.escape(name)}\.[0-9a-f]{{12}}{re.escape(_NUMBERS)}")
+    return sorted(file for file in folder.glob(f"*{_NUMBERS}") if own.fullmatch(file.name))
 
 
 def save(folder: Path, name: str, told: Mapping[str, Any], tensors: Mapping[str, torch.Tensor]) -> None:
@@ -113,7 +136,8 @@ def save(folder: Path, name: str, told: Mapping[str, Any], tensors: Mapping[str,
             atomic.write(folder / f"{name}.json", sealed)
             _tidy(folder, name)
     except OSError as error:
-        raise ReproError(f"{shown(folder / name)}: cannot be written: {first_line(error)}") from error
+        why = "it is a file; expected a folder" if folder.is_file() else first_line(error)
+        raise ReproError(f"{shown(folder)}: {name} cannot be written there: {why}") from error
 
 
 def strays(folder: Path) -> list[Path]:
@@ -123,9 +147,10 @@ def strays(folder: Path) -> list[Path]:
         try:
             named.add(_numbers(name, _unsealed(folder / f"{name}.json").get("numbers", "")))
         except DamagedGoldenError:  # it may still be mended by hand: nothing is said of what it names
-            named |= {file.name for file in folder.glob(f"{name}.*{_NUMBERS}")}
+            named |= {file.name for file in orphans(folder, name)}
     left = [file for file in folder.glob(f"*{_NUMBERS}") if file.name not in named]
-    return sorted(file for file in {*left, *folder.glob(".*.json"), *folder.glob(f".*{_NUMBERS}")} if file.is_file())
+    stopped = [file for file in folder.glob(".*") if _TEMPORARY.fullmatch(file.name)]
+    return sorted(file for file in {*left, *stopped} if file.is_file())
 
 
 @contextlib.contextmanager
@@ -159,7 +184,8 @@ def _tidy(folder: Path, name: str) -> None:
 def shown(path: Path) -> str:
     """A path for messages: from the current directory where it is in there."""
     absolute, here = path.resolve(), Path.cwd()
-    return str(absolute.relative_to(here)) if absolute.is_relative_to(here) else str(path)
+    told = str(absolute.relative_to(here) if absolute.is_relative_to(here) else path)
+    return told.encode(errors="backslashreplace").decode()  # names on the disk are bytes
 
 
 def _numbers(name: str, digest: str) -> str:

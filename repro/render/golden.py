@@ -39,14 +39,14 @@ def reason(results: Sequence[Result]) -> Iterator[str]:
         yield textwrap.fill(results[0].message, 79, initial_indent="  ", subsequent_indent="    ")
 
 
-def totals(results: Sequence[Result], unused: Sequence[str]) -> Iterator[str]:
-    """The last lines."""
+def totals(results: Sequence[Result], unused: Sequence[str], option: str = "") -> Iterator[str]:
+    """The last lines. option: what a command line says of the folder."""
     yield f"\n{LEGEND}\n"
     for file in unused:
         told = f"left over: {file}, which no golden names: an update was interrupted, or its JSON is lost"
         yield textwrap.fill(told, 79, subsequent_indent="  ", break_on_hyphens=False)
-    if any("place" in result.evidence for result in results):
-        yield 'If a change was meant: repro golden update NAME --reason "..."'
+    if any(result.outcome is Outcome.FAIL for result in results):
+        yield f'If a change was meant: repro golden update NAME{option} --reason "..."'
         yield "  and look at the difference of NAME.json"
     goldens = len({result.subject for result in results})
     told = ", ".join(f"{count} {name}" for name, count in counted(results).items())

@@ -18,7 +18,7 @@ from repro.api import check_golden, update_golden
 from repro.errors import ReproError
 from repro.golden import store
 from repro.golden.folder import check_one, update
-from repro.golden.golden import Golden
+from repro.golden.golden import Golden, make
 from repro.golden.naming import expected, golden_name, specification
 from repro.references import resolve
 from repro.result import Outcome
@@ -94,13 +94,18 @@ def test_a_golden_of_a_live_module_is_for_a_test_to_check(folder: Path, capsys: 
     (result,) = check_one(folder, "net")
     assert result.outcome is Outcome.SKIP
     assert cli.main(["golden", "check", "net", "--golden-dir", str(folder)]) == 0
-    assert "made in a test or script, which alone has the network" in " ".join(capsys.readouterr().out.split())
+    assert "was made in a test or script; that alone has the network" in " ".join(capsys.readouterr().out.split())
     assert [each.outcome for each in check_one(folder, "net", source())] == [Outcome.PASS] * 6
 
 
 def damage_numbers(folder: Path, name: str) -> None:
     file = next(folder.glob(f"{name}.*.safetensors"))
     file.write_bytes(file.read_bytes()[:-1])
+
+
+def damage_seal(folder: Path, name: str) -> None:
+    file = folder / f"{name}.json"
+    file.write_text(file.read_text().replace("the first one", "the last one"))
 
 
 def damage_all(folder: Path, name: str) -> None:
@@ -110,9 +115,16 @@ def damage_all(folder: Path, name: str) -> None:
 @pytest.mark.parametrize(
     ("network", "damage", "remedy"),
     [
-        ("mynets:net", damage_numbers, 'repro golden update mynets:net --golden-dir {} --reason "..."'),
-        ("net (Net)", damage_numbers, "make it anew: by the test or script that made it"),
-        ("mynets:net", damage_all, "NETWORK being what it is of, such as mynets:resnet50"),
+        ("mynets:net", damage_numbers, 'repro golden update mynets.net --golden-dir {} --reason "..."'),
+        (
+            "mynets:net",
+            damage_seal,
+            'repro golden update mynets:net --input-size 3x12x11 --golden-dir {} --reason "..."',
+        ),
+        ("net (Net)", damage_numbers, 'make it anew: the test that made it, with pytest --repro-golden-update "..."'),
+        ("net (Net)", damage_seal, 'make it anew: the test that made it, with pytest --repro-golden-update "..."'),
+        ("mynets:net", damage_all, "(NETWORK: what it is of, such as mynets:resnet50)"),
+        ("mynets:net", damage_all, "repro golden update NETWORK --input-size CxHxW --golden-dir {}"),
     ],
 )
 def test_a_damaged_golden_is_an_error_and_says_what_to_do(
@@ -151,6 +163,97 @@ def test_a_damaged_golden_may_have_lost_its_size(folder: Path) -> None:
     with pytest.raises(ReproError, match="expected it as --input-size CxHxW, or input_size in Python"):
         update(folder, "net", source(), None, "it was damaged", "how")
     assert (folder / "net.json").read_text() == "{}"
+
+
+@pytest.mark.parametrize("damaged", ["{", "[]", '{"network": 3, "size": "x"}', "\xff"])
+def test_what_a_damaged_golden_says_is_not_believed(damaged: str, folder: Path) -> None:
+    (folder / "net.json").write_bytes(damaged.encode("latin1"))
+    (result,) = check_one(folder, "net")
+    assert "repro golden update NETWORK --input-size CxHxW" in result.message
+
+
+def test_lost_json_is_told(folder: Path) -> None:
+    (folder / "net.json").unlink()
+    (result,) = check_one(folder, "net", source())
+    assert "there is no such golden; there are numbers of it, which cannot be used alone" in result.message
+    told = update(folder, "net", source(), SIZE, "it was lost", "how")
+    assert told == "written, for 3x12x11: new; numbers whose JSON was lost are removed"
+    assert len(list(folder.iterdir())) == 2
+
+
+def test_a_golden_of_a_test_is_not_replaced_by_one_of_the_catalog(golden: Golden, tmp_path: Path) -> None:
+    dataclasses.replace(golden, network="lenet5 (function)").save(tmp_path, "lenet5")
+    (result,) = check_one(tmp_path, "lenet5")
+    assert result.outcome is Outcome.SKIP
+    with pytest.raises(ReproError, match=r"is a golden of lenet5 \(function\), and not of repro:lenet5"):
+        update(tmp_path, "lenet5", resolve("repro:lenet5"), None, "why", "how")
+    assert Golden.load(tmp_path, "lenet5").network == "lenet5 (function)"
+
+
+def test_one_network_under_the_name_of_another_is_told(golden: Golden, tmp_path: Path) -> None:
+    dataclasses.replace(golden, network="repro:alexnet").save(tmp_path, "lenet5")
+    (result,) = check_one(tmp_path, "lenet5")
+    assert result.outcome is Outcome.ERROR
+    assert "named as one of repro:lenet5, and is a golden of repro:alexnet" in result.message
+
+
+def test_another_size_is_asked_for_where_one_does_not_fit(tmp_path: Path) -> None:
+    with pytest.raises(ReproError, match="--input-size CxHxW, or input_size in Python, asks for another size"):
+        update(tmp_path, "net", source(), (1, 12, 12), "why", "how")
+
+
+def test_a_golden_under_a_name_of_its_own_is_updated_under_it(
+    golden: Golden, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    folder = ["--golden-dir", str(tmp_path)]
+    update(tmp_path, "mine", resolve("repro:lenet5"), (1, 34, 34), "the first one", "how")
+    damage_numbers(tmp_path, "mine")
+    assert cli.main(["golden", "check", *folder]) == 2
+    assert f'make it anew: repro golden update mine --golden-dir {tmp_path} --reason "..."' in told(capsys)
+    assert cli.main(["golden", "update", "mine", *folder, "--reason", "it was damaged"]) == 0
+    assert "written, for 1x34x34: in place of a damaged one" in told(capsys)
+    assert store.names(tmp_path) == ["mine"]
+    (tmp_path / "mine.json").write_text((tmp_path / "mine.json").read_text().replace("damaged", "damage"))
+    assert cli.main(["golden", "check", *folder]) == 2
+    call = f"repro.update_golden('repro:lenet5', 'mine', input_size=[1, 34, 34], golden_dir='{tmp_path}', reason"
+    assert call in told(capsys)
+
+
+def told(capsys: pytest.CaptureFixture[str]) -> str:
+    return " ".join(capsys.readouterr().out.split())
+
+
+def test_aliases_are_one_network_in_either_spelling(tmp_path: Path) -> None:
+    assert specification("repro:resnet18_v1_5") == "repro:resnet18"
+    assert golden_name("repro:resnet18_v1_5") == "resnet18"
+
+
+def test_a_golden_of_another_format_can_be_made_anew(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(store, "FORMAT", 2)
+    (result,) = check_one(folder, "net", source())
+    assert "it has format 1, and this version of repro reads 2; restore it" in result.message
+    assert update(folder, "net", source(), SIZE, "another format", "how").endswith("in place of a damaged one")
+    assert [result.outcome for result in check_one(folder, "net", source())] == [Outcome.PASS] * 6
+
+
+@pytest.mark.skipif(os.name == "nt" or os.geteuid() == 0, reason="needs a user who may not read everything")
+def test_a_folder_that_cannot_be_read_is_told(folder: Path) -> None:
+    folder.chmod(0)
+    try:
+        with pytest.raises(ReproError, match="it cannot be read: Permission denied"):
+            store.names(folder)
+    finally:
+        folder.chmod(0o700)
+
+
+def test_what_to_do_about_a_change_is_told_with_the_folder(
+    golden: Golden, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    made = make(resolve("repro:lenet5"), (1, 34, 34), "why", "how")
+    dataclasses.replace(made, sums=made.sums * 1.001).save(tmp_path, "lenet5")
+    assert cli.main(["golden", "check", "--golden-dir", str(tmp_path)]) == 1
+    hint = f'If a change was meant: repro golden update NAME --golden-dir {tmp_path} --reason "..." and look at the'
+    assert hint in told(capsys)
 
 
 def test_a_golden_with_damaged_numbers_has_its_size(folder: Path) -> None:
@@ -199,16 +302,20 @@ def test_the_command_reports_as_json(tmp_path: Path, capsys: pytest.CaptureFixtu
         (["check", "resnet181"], "closest: resnet18"),
         (["check", "nets.lenet5"], "closest: lenet5"),
         (["update", "lenet5", "--reason", ""], "the reason is empty"),
+        (["update", "lenet5", "--reason", "caf\udce9"], "expected text in UTF-8"),
+        (["update", "lenet5", "--reason", "x", "--golden-dir", "file"], "it is a file; expected a folder"),
+        (["check", "--golden-dir", "file"], "file: it is a file"),
         (["update", "lenet5", "--reason", "x", "--input-size", "3x8x8"], "repro:lenet5"),
     ],
 )
 def test_what_cannot_be_done_is_told(
     arguments: list[str], told: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
+    (tmp_path / "file").write_text("")
     monkeypatch.chdir(tmp_path)
     assert cli.main(["golden", *arguments]) == 2
-    assert told in capsys.readouterr().err
-    assert list(tmp_path.iterdir()) == []
+    assert told in " ".join(" ".join(capsys.readouterr()).split())
+    assert [file.name for file in tmp_path.iterdir()] == ["file"]
 
 
 NETS = """
@@ -243,7 +350,7 @@ def test_what_cannot_be_held_still_is_told(
     monkeypatch.chdir(tmp_path)
     monkeypatch.syspath_prepend(tmp_path)
     assert cli.main(["golden", "update", f"nets_to_hold:{name}", "--reason", "why", "--input-size", "8"]) == 2
-    assert told in capsys.readouterr().err
+    assert told in " ".join(capsys.readouterr().out.split())
     assert not (tmp_path / "golden").exists()
 
 
@@ -254,6 +361,9 @@ def test_a_network_of_ones_own_by_either_name(
     monkeypatch.chdir(tmp_path)
     monkeypatch.syspath_prepend(tmp_path)
     assert cli.main(["golden", "update", "nets_to_hold:Whole", "--reason", "why", "--input-size", "8"]) == 0
+    capsys.readouterr()
+    assert cli.main(["golden", "check", "Whole"]) == 2
+    assert "is called 'Whole'; closest: nets_to_hold.Whole" in capsys.readouterr().err
     for arguments in ([], ["nets_to_hold:Whole"], ["nets_to_hold.Whole"]):
         assert cli.main(["golden", "check", *arguments]) == 0
         assert "1 golden; checks: 6 pass, 0 fail" in capsys.readouterr().out
@@ -266,12 +376,24 @@ def test_an_empty_folder_is_told(tmp_path: Path, capsys: pytest.CaptureFixture[s
     assert cli.main(["golden", "check", "--golden-dir", str(tmp_path)]) == 2
     told = " ".join(capsys.readouterr().err.split())
     assert "there is no golden" in told
-    assert f"repro golden update NETWORK --golden-dir {tmp_path}" in told
+    assert f"repro golden update NETWORK --input-size CxHxW --golden-dir {tmp_path}" in told
 
 
 def test_what_was_asked_for_is_what_the_remedy_says(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert cli.main(["golden", "check", "torchvision:resnet18", "--golden-dir", str(tmp_path)]) == 2
+    told = " ".join(capsys.readouterr().out.split())
+    assert f"repro golden update torchvision:resnet18 --golden-dir {tmp_path}" in told
     assert cli.main(["golden", "check", "mynets:net", "--golden-dir", str(tmp_path)]) == 2
-    assert f"repro golden update mynets:net --golden-dir {tmp_path}" in " ".join(capsys.readouterr().out.split())
+    assert "there is no golden of it, and " in " ".join(capsys.readouterr().out.split())
+
+
+def test_one_that_cannot_be_made_leaves_the_others(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    names = ["torchvision:nothing", "lenet5"]
+    arguments = ["golden", "update", *names, "--golden-dir", str(tmp_path), "--reason", "why", "--format", "json"]
+    assert cli.main(arguments) == 2
+    report = json.loads(capsys.readouterr().out)
+    assert report["updated"].keys() == {"lenet5"}
+    assert report["failed"].keys() == {"torchvision.nothing"}
 
 
 # --- the library -------------------------------------------------------------------------------------------------

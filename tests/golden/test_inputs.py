@@ -50,7 +50,7 @@ def test_one_channel_is_the_luma_and_a_fourth_is_red_again() -> None:
 
 def test_the_five_inputs_are_what_they_are_called() -> None:
     found = inputs((3, 16, 17), 0)
-    assert list(found) == ["noise", "photograph", "large", "zeros", "constant"]
+    assert list(found) == ["zeros", "noise", "photograph", "constant", "large"]
     assert all(image.shape == (3, 16, 17) and image.dtype == torch.float32 for image in found.values())
     assert not found["zeros"].any()
     assert (found["constant"] == CONSTANT).all()
@@ -60,4 +60,4 @@ def test_the_five_inputs_are_what_they_are_called() -> None:
 
 
 def test_what_is_no_image_has_more_noise_for_a_photograph() -> None:
-    assert list(inputs((7,), 0)) == ["noise", "noise2", "large", "zeros", "constant"]
+    assert list(inputs((7,), 0)) == ["zeros", "noise", "noise2", "constant", "large"]

@@ -80,6 +80,16 @@ def test_one_process_takes_the_heaviest_and_results_come_in_order(pools: list[Po
     assert light
 
 
+@pytest.mark.parametrize(("jobs", "processes"), [(1, 0), (2, 2), (3, 3), (4, 3), (64, 3)])
+def test_no_more_processes_than_have_two_goldens(pools: list[Pool], jobs: int, processes: int) -> None:
+    names = ["lenet5", "vgg16", "resnet18", "vgg19", "resnet50", "nin_cifar10", "alexnet"]
+    if processes:
+        list(check_all(OURS, names, jobs))
+    else:
+        next(check_all(OURS, names, jobs))
+    assert len(pools) == processes
+
+
 def test_a_process_that_is_killed_is_told(pools: list[Pool], tmp_path: Path) -> None:
-    with pytest.raises(ReproError, match="was killed, most likely for want of memory"):
+    with pytest.raises(ReproError, match=r"(vgg19|lenet5): the process that checked it was killed.*--jobs 1"):
         list(check_all(tmp_path / "killed", ["lenet5", "vgg16", "resnet18", "vgg19"], 2))

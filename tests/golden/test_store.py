@@ -89,7 +89,7 @@ def test_a_format_of_the_future_is_told(tmp_path: Path, monkeypatch: pytest.Monk
     monkeypatch.setattr(store, "FORMAT", 2)
     store.save(tmp_path, "net", *OLD)
     monkeypatch.undo()
-    with pytest.raises(ReproError, match="format 2; this version of repro reads 1"):
+    with pytest.raises(ReproError, match="format 2, and this version of repro reads 1"):
         store.load(tmp_path, "net")
 
 
@@ -278,7 +278,7 @@ def test_processes_that_save_under_one_name_leave_a_golden(tmp_path: Path) -> No
 def test_a_name_that_no_file_can_have_is_that_of_no_golden(tmp_path: Path) -> None:
     with pytest.raises(MissingGoldenError, match="no such golden"):
         store.load(tmp_path, "n" * 300)
-    with pytest.raises(ReproError, match=r"cannot be written: .*[Nn]ame too long"):
+    with pytest.raises(ReproError, match=r"cannot be written there: .*[Nn]ame too long"):
         store.save(tmp_path, "n" * 300, *NEW)
 
 
@@ -288,3 +288,12 @@ def test_what_was_not_written_as_meant_takes_no_name(tmp_path: Path) -> None:
     with pytest.raises(OSError, match="not what was written"):
         atomic.write(file, b"new", lambda written: written.read_bytes() == b"other")
     assert [(each.name, each.read_bytes()) for each in tmp_path.iterdir()] == [("file.json", b"old")]
+
+
+def test_names_may_have_characters_of_patterns(tmp_path: Path) -> None:
+    name = "timm.net+layers=[1,2]"
+    store.save(tmp_path, name, {"network": "timm:net"}, {"sums": torch.zeros(3)})
+    (tmp_path / f"{name}.json").write_text("{}")
+    assert store.strays(tmp_path) == []
+    (tmp_path / ".prettierrc.json").write_text("{}")
+    assert store.strays(tmp_path) == []
