@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 import repro
-from repro.golden.golden import CHECKS as OF_GOLDENS
+from repro.golden.check import CHECKS as OF_GOLDENS
 from repro.parity.check import CHECKS
 
 PACKAGE = Path(repro.__file__).parent

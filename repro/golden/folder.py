@@ -8,7 +8,9 @@ from pathlib import Path
 from repro import models
 from repro.errors import ReproError
 from repro.golden import store
-from repro.golden.golden import CHECKS, Golden, check, golden_size, make
+from repro.golden.check import CHECKS, check
+from repro.golden.golden import Golden
+from repro.golden.making import golden_size, make
 from repro.golden.naming import ONLY_ITS_MAKER, how_to_make, require_reason
 from repro.graph import TraceError
 from repro.parity.network import shape_text

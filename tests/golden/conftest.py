@@ -8,7 +8,8 @@ import pytest
 import torch
 from torch import nn
 
-from repro.golden.golden import Golden, make
+from repro.golden.golden import Golden
+from repro.golden.making import make
 from repro.references import Source
 
 SIZE = (3, 12, 11)

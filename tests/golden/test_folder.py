@@ -18,7 +18,8 @@ from repro.api import check_golden, update_golden
 from repro.errors import ReproError
 from repro.golden import store
 from repro.golden.folder import check_one, update
-from repro.golden.golden import Golden, make
+from repro.golden.golden import Golden
+from repro.golden.making import make
 from repro.golden.naming import expected, golden_name, specification
 from repro.references import resolve
 from repro.result import Outcome

@@ -15,11 +15,14 @@ from torch import nn
 from repro import models
 from repro.errors import ReproError
 from repro.faults import Fault, faults
-from repro.golden import golden as module
+from repro.golden import subject as module
+from repro.golden.check import CHECKS, check
 from repro.golden.folder import update
-from repro.golden.golden import CHECKS, Golden, Subject, check, golden_size, make
+from repro.golden.golden import Golden
 from repro.golden.inputs import inputs
+from repro.golden.making import golden_size, make
 from repro.golden.recording import stages
+from repro.golden.subject import Subject
 from repro.graph import trace
 from repro.references import Source, resolve
 from repro.result import Outcome, Result
