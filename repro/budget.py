@@ -16,8 +16,9 @@ from typing import Any
 
 import torch
 
-# Two correct programs that add in another order differ by rounding alone: over the catalog, with mkldnn off, in
-# channels_last, on one thread and image by image, the worst ratio of two distances was 2.09 (docs/design.md).
+# Two correct programs that add in another order differ by rounding alone: over the catalog, with mkldnn off, on one
+# thread and image by image, the worst ratio of two distances was 3.67; in another layout 4.18, and so what fails is
+# judged by either layout (docs/design.md).
 FACTOR = 4.0
 
 # The same of gradients and of what a training step leaves, which are longer sums: the worst of them was 4.19.
@@ -95,27 +96,37 @@ def pooled(verdicts: Mapping[str, Verdict], again: Mapping[str, Verdict] | None 
 
     again: the same by other kernels, both sides once more; neither side is then held to less than it does by either.
     """
-    errors = ("max_actual", "max_reference", "rms_actual", "rms_reference")
     measured = [v for v in verdicts.values() if not v.problem and (v.max_actual or v.max_reference)]
     if not measured:
         return dict(verdicts)
-    usual = {name: median(getattr(verdict, name) for verdict in measured) for name in errors}
+    usual = {name: median(getattr(verdict, name) for verdict in measured) for name in _ERRORS}
+    return {
+        name: _eased(verdict, (again or verdicts)[name], usual, GRADIENT_FACTOR) for name, verdict in verdicts.items()
+    }
 
-    def over(name: str, own: str, other: str) -> float:
-        verdict, second = verdicts[name], (again or verdicts)[name]
+
+def by_either(verdict: Verdict, again: Verdict) -> Verdict:
+    """An output's verdict where neither side is held to less than it does by other kernels: `again`, both run again."""
+    return _eased(verdict, again, dict.fromkeys(_ERRORS, 0.0), FACTOR)
+
+
+_ERRORS = ("max_actual", "max_reference", "rms_actual", "rms_reference")
+
+
+def _eased(verdict: Verdict, again: Verdict, usual: Mapping[str, float], factor: float) -> Verdict:
+    """The verdict with each yardstick the greatest of what it was, what it is by other kernels and what is usual."""
+    if verdict.problem:
+        return verdict
+
+    def over(own: str, other: str) -> float:
         pairs = [(f"{which}_{own}", f"{which}_{other}") for which in ("max", "rms")]
-        yardsticks = {b: max(getattr(verdict, b), 0.0 if second.problem else getattr(second, b)) for _, b in pairs}
+        yardsticks = {b: max(getattr(verdict, b), 0.0 if again.problem else getattr(again, b)) for _, b in pairs}
         allowances = [(getattr(verdict, a), max(yardsticks[b], usual[b])) for a, b in pairs]
         return max((error / allowance if allowance else math.inf) if error else 0.0 for error, allowance in allowances)
 
-    found = {}
-    for name, verdict in verdicts.items():
-        if not verdict.problem:
-            ratio = min(verdict.ratio, over(name, "actual", "reference"))
-            inverse = min(verdict.inverse, over(name, "reference", "actual"))
-            verdict = replace(verdict, passed=max(ratio, inverse) <= GRADIENT_FACTOR, ratio=ratio, inverse=inverse)
-        found[name] = verdict
-    return found
+    ratio = min(verdict.ratio, over("actual", "reference"))
+    inverse = min(verdict.inverse, over("reference", "actual"))
+    return replace(verdict, passed=max(ratio, inverse) <= factor, ratio=ratio, inverse=inverse)
 
 
 def agree(actual: torch.Tensor, truth: torch.Tensor, float32: torch.Tensor | None = None) -> Verdict:

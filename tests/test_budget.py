@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import json
 import math
+from dataclasses import replace
 
 import pytest
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from repro.budget import FACTOR, FINER, FLOAT64_LIMIT, GRADIENT_FACTOR, Verdict, agree, judge, pooled
+from repro.budget import FACTOR, FINER, FLOAT64_LIMIT, GRADIENT_FACTOR, Verdict, agree, by_either, judge, pooled
 
 # Differences below are multiples of this: exact in float32 beside numbers up to 1000, and far above one unit there.
 TICK = 2.0**-10
@@ -448,6 +449,28 @@ def test_what_fails_by_the_usual_kernels_may_be_as_far_off_as_others_are(
 def test_errors_beyond_those_of_all_kernels_fail() -> None:
     verdicts = {**USUAL, "odd": distances(1e-6, 1e-3)}
     assert not pooled(verdicts, {**USUAL, "odd": distances(1e-5, 1e-5)})["odd"].passed
+
+
+@pytest.mark.parametrize("swapped", [False, True], ids=["ours", "the reference"])
+@pytest.mark.parametrize(
+    ("again", "passes"),
+    [
+        (distances(1e-6, 1e-6), False),  # by other kernels both are near: being far is this side's own doing
+        (distances(4.1e-6, 1e-6), False),  # it is far by any kernels
+        (distances(1e-6, 4.1e-6), True),  # so are such kernels on the other side
+        (distances(1e-6, 4.1e-6, "NaN"), False),
+    ],
+)
+def test_an_output_may_be_as_far_off_as_the_other_side_is_by_other_kernels(
+    again: Verdict, passes: bool, swapped: bool
+) -> None:
+    def side(verdict: Verdict) -> Verdict:
+        errors = verdict.max_reference, verdict.max_actual
+        return distances(*errors, verdict.problem) if swapped else verdict
+
+    first = replace(side(distances(4.1e-6, 1e-6)), passed=False)
+    assert by_either(first, side(again)).passed is passes
+    assert not by_either(replace(first, problem="NaN"), side(again)).passed
 
 
 @pytest.mark.parametrize(("share", "passes"), [(0.9, True), (1.1, False)])

@@ -134,8 +134,8 @@ class Runs:
 
     @cached_property
     def relaid(self) -> Runs:
-        """The same with weights in channels_last, for which there are other kernels that add up in another order."""
-        state = {key: channels_last(x) for key, x in self._states[torch.float32].items()}
+        """The same with weights in the other layout, for which there are other kernels that add up in another order."""
+        state = {key: _relaid(x) for key, x in self._states[torch.float32].items()}
         runs = Runs(self.network, self._plan, state, self._names, self._first or self)
         runs._sides = self._sides
         self._installed = None  # what they share is the module
@@ -290,7 +290,7 @@ class Pair:
         return Runs(self.reference, self.plan, state, names, self.ours)
 
     def again(self, of: Callable[[Runs, Runs], Found]) -> Found | None:
-        """The same of both sides by other kernels; None for programs that do not run with weights in channels_last."""
+        """The same of both sides by other kernels; None for programs that do not run with weights in that layout."""
         with suppress(ReproError):
             return of(self.ours.relaid, self.theirs.relaid)
         return None
@@ -345,6 +345,11 @@ class Pair:
 def channels_last(x: torch.Tensor) -> torch.Tensor:
     """The same values in that layout, where a tensor has channels."""
     return x.to(memory_format=torch.channels_last) if x.ndim == 4 else x
+
+
+def _relaid(x: torch.Tensor) -> torch.Tensor:
+    """The same values in channels_last; what is in channels_last already, as a user's own weights may be, in order."""
+    return channels_last(x) if x.is_contiguous() else x.contiguous()
 
 
 def _norm(tensors: Iterable[torch.Tensor]) -> float:

@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 import torch
 
+from repro.parity.pair import channels_last
 from repro.result import Outcome
 from tests.parity.conftest import OTHER, SIZE, Build, Check, Net, Renamed
 
@@ -111,6 +112,27 @@ def test_a_fault_in_float32_only_fails_there_only(check: Check) -> None:
 
 def test_a_reference_that_is_wrong_in_float32_only_is_noticed(check: Check) -> None:
     assert check(Net, faulty(half_inside))["forward.float32"].outcome is Outcome.FAIL
+
+
+class ByLayout(Net):
+    """Loses half of the digits where its weights are in channels_last, as other kernels lose more of them."""
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        logits: torch.Tensor = super().forward(x)
+        return logits if self.conv1.weight.is_contiguous() else half_inside(x, logits)
+
+
+@pytest.mark.parametrize("subject", [ByLayout, Net])
+def test_what_any_layout_of_both_sides_does_is_allowed_and_what_one_side_alone_does_is_not(
+    check: Check, subject: Build
+) -> None:
+    torch.manual_seed(0)
+    state = {key: tensor.detach().clone() for key, tensor in Net().state_dict().items()}
+    relaid = {key: channels_last(tensor) for key, tensor in state.items()}
+    for ours, theirs in ((state, relaid), (relaid, state)):
+        results = check(subject, ByLayout, state=ours, expected=theirs)
+        passes = subject is ByLayout or theirs is state
+        assert (results["forward.float32"].outcome is Outcome.PASS) is passes, results["forward.float32"].message
 
 
 @pytest.mark.parametrize("bad", [math.nan, math.inf])

@@ -10,7 +10,7 @@ import torch
 from torch import nn
 
 from repro.parity.check import check as all_checks
-from repro.parity.pair import SHARE, Pair, Plan
+from repro.parity.pair import SHARE, Pair, Plan, channels_last
 from repro.result import Outcome
 from tests.parity.conftest import SIZE, Check, MakeNetwork, MakePair, Net, Renamed, Strided
 
@@ -150,6 +150,16 @@ def test_runs_again_are_in_channels_last(pair: MakePair) -> None:
         assert gradient is not None
         torch.testing.assert_close(both[0].parameters[key], gradient, rtol=1e-3, atol=1e-4)
     assert made.ours.forwards(torch.float32), "the usual runs go on with their own weights"
+
+
+def test_weights_that_are_in_channels_last_are_run_again_in_order(pair: MakePair) -> None:
+    torch.manual_seed(0)
+    state = {key: channels_last(tensor.detach()) for key, tensor in Net().state_dict().items()}
+    made = pair(Net, Renamed, state=state)
+    again = made.ours.relaid.state(torch.float32)
+    assert any(not x.is_contiguous() for x in made.ours.state(torch.float32).values())
+    assert all(x.is_contiguous() for x in again.values())
+    assert all(torch.equal(x, state[key]) for key, x in again.items())
 
 
 def test_a_program_that_does_not_run_in_channels_last_is_not_run_again(pair: MakePair) -> None:
