@@ -37,6 +37,8 @@ ZERO = 1e6
 # Two rounding errors of one zero may differ by this much and no more: the smallest of few elements is small by chance.
 ROUNDING = 1e3
 
+_ERRORS = ("max_actual", "max_reference", "rms_actual", "rms_reference")  # of a verdict
+
 
 @dataclass(frozen=True)
 class Verdict:
@@ -100,33 +102,36 @@ def pooled(verdicts: Mapping[str, Verdict], again: Mapping[str, Verdict] | None 
     if not measured:
         return dict(verdicts)
     usual = {name: median(getattr(verdict, name) for verdict in measured) for name in _ERRORS}
-    return {
-        name: _eased(verdict, (again or verdicts)[name], usual, GRADIENT_FACTOR) for name, verdict in verdicts.items()
-    }
+    return _eased(verdicts, again or verdicts, usual, GRADIENT_FACTOR)
 
 
-def by_either(verdict: Verdict, again: Verdict) -> Verdict:
-    """An output's verdict where neither side is held to less than it does by other kernels: `again`, both run again."""
-    return _eased(verdict, again, dict.fromkeys(_ERRORS, 0.0), FACTOR)
+def by_either(verdicts: Mapping[str, Verdict], again: Mapping[str, Verdict] | None = None) -> dict[str, Verdict]:
+    """The verdicts of `judge` on outputs, neither side held to less than it does by other kernels.
+
+    again: as in `pooled`, without which the verdicts stay what they are.
+    """
+    return _eased(verdicts, again, dict.fromkeys(_ERRORS, 0.0), FACTOR) if again else dict(verdicts)
 
 
-_ERRORS = ("max_actual", "max_reference", "rms_actual", "rms_reference")
+def _eased(
+    verdicts: Mapping[str, Verdict], again: Mapping[str, Verdict], usual: Mapping[str, float], factor: float
+) -> dict[str, Verdict]:
+    """Each yardstick is the greatest of what it was, what it is by other kernels and what is usual."""
 
-
-def _eased(verdict: Verdict, again: Verdict, usual: Mapping[str, float], factor: float) -> Verdict:
-    """The verdict with each yardstick the greatest of what it was, what it is by other kernels and what is usual."""
-    if verdict.problem:
-        return verdict
-
-    def over(own: str, other: str) -> float:
+    def over(verdict: Verdict, second: Verdict, own: str, other: str) -> float:
         pairs = [(f"{which}_{own}", f"{which}_{other}") for which in ("max", "rms")]
-        yardsticks = {b: max(getattr(verdict, b), 0.0 if again.problem else getattr(again, b)) for _, b in pairs}
+        yardsticks = {b: max(getattr(verdict, b), 0.0 if second.problem else getattr(second, b)) for _, b in pairs}
         allowances = [(getattr(verdict, a), max(yardsticks[b], usual[b])) for a, b in pairs]
         return max((error / allowance if allowance else math.inf) if error else 0.0 for error, allowance in allowances)
 
-    ratio = min(verdict.ratio, over("actual", "reference"))
-    inverse = min(verdict.inverse, over("reference", "actual"))
-    return replace(verdict, passed=max(ratio, inverse) <= factor, ratio=ratio, inverse=inverse)
+    found = {}
+    for name, verdict in verdicts.items():
+        if not verdict.problem:
+            ratio = min(verdict.ratio, over(verdict, again[name], "actual", "reference"))
+            inverse = min(verdict.inverse, over(verdict, again[name], "reference", "actual"))
+            verdict = replace(verdict, passed=max(ratio, inverse) <= factor, ratio=ratio, inverse=inverse)
+        found[name] = verdict
+    return found
 
 
 def agree(actual: torch.Tensor, truth: torch.Tensor, float32: torch.Tensor | None = None) -> Verdict:
