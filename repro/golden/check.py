@@ -11,7 +11,7 @@ import torch
 from repro import budget
 from repro.golden.golden import Golden
 from repro.golden.recording import NARROW, WIDE, Run
-from repro.golden.subject import Seen, Subject, paths, rms, scale
+from repro.golden.subject import Seen, Subject, distance, paths, rms, scale
 from repro.graph import digest
 from repro.references import Source
 from repro.result import Outcome, Result
@@ -89,7 +89,7 @@ def _stage(golden: Golden, index: int, way: Run, found: Seen) -> str:
         return "it does not run any more"
     if (shape := found.described[name]["shape"]) != described["shape"]:
         return f"{shape}, it was {described['shape']}"
-    off = (found.sums[name] - golden.sums[index][way.inputs]).abs().amax(1) / scale(golden.sizes[index])[way.inputs]
+    off = distance(found.sums[name], golden.sums[index][way.inputs], golden.sizes[index], way.inputs)
     wrong = ~(off <= budget.FLOAT64_LIMIT)  # NaN is wrong
     kinds = ", ".join(kind for kind, is_wrong in zip(list(golden.inputs)[way.inputs], wrong, strict=True) if is_wrong)
     return (

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 from pathlib import Path
 
 from repro import models
@@ -71,7 +70,7 @@ def update(folder: Path, name: str, source: Source, size: Size | None, reason: s
         lost = store.orphans(folder, name)
         told = "new" + "; numbers whose JSON was lost are removed" * bool(lost)
     except store.DamagedGoldenError as error:
-        size = size or _size_told(folder, name)
+        size = size or tuple(store.sealed(folder, name).get("size", ())) or None  # the numbers alone may be damaged
         if size is None and not source.spec.startswith("repro:"):
             raise ReproError(
                 f"{error}; what size of input it was for cannot be read any more; expected it as --input-size CxHxW, "
@@ -107,10 +106,3 @@ def _updated(
         raise ReproError(f"{source.spec}: run again, it does not do the same; nothing was written. {unstable.message}")
     golden.save(folder, name)
     return f"written, for {shape_text(size)}: {told}"
-
-
-def _size_told(folder: Path, name: str) -> Size | None:
-    """The size of input of a golden of which only the numbers are damaged."""
-    with contextlib.suppress(ReproError):
-        return tuple(store.record(folder, name)["size"])
-    return None

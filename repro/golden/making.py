@@ -14,7 +14,7 @@ from repro import budget, models
 from repro.errors import ReproError
 from repro.golden.golden import Golden
 from repro.golden.recording import DETAILED, NARROW, OTHERS, WIDE
-from repro.golden.subject import Subject, scale
+from repro.golden.subject import Subject, distance, scale
 from repro.graph import TraceError, digest
 from repro.parity.network import Network, Stopwatch
 from repro.references import Size, Source
@@ -36,7 +36,7 @@ def make(source: Source, size: Size, reason: str, command: str) -> Golden:
     # What has as many rows as there are inputs, and with fewer inputs has not fewer, has no row for each.
     names = [name for name in found.sums if name in again.sums]
     for name in names:
-        off = (found.sums[name][OTHERS] - again.sums[name]).abs().amax(1) / scale(found.sizes[name])[OTHERS]
+        off = distance(found.sums[name][OTHERS], again.sums[name], found.sizes[name], OTHERS)
         if bool((off > budget.FLOAT64_LIMIT).any()):
             raise ReproError(
                 f"{source.spec}: what {name} makes of one image depends on the others in the batch, or on the threads; "

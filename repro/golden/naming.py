@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import difflib
 import shlex
 from pathlib import Path
@@ -83,13 +82,13 @@ def how_to_make(folder: Path, name: str, given: str | None = None) -> str:
     if spec and ":" not in spec:
         return 'the test that made it, with pytest --repro-golden-update "...", or the script'
     sized = f" --input-size {'x'.join(map(str, size))}" if size else ""
-    if _is_whole(folder, name):
+    if store.sealed(folder, name):
         return command.format(shlex.quote(name), "")  # the rest is in it
     if name in models.catalog():
         return command.format(name, sized)
     if given is not None and ":" in given:
         return command.format(shlex.quote(given), sized)
-    if spec and f"{spec.replace(':', '.')}" == name:
+    if spec and spec.replace(":", ".") == name:
         return command.format(shlex.quote(spec), sized)
     if spec:
         folder_told = f"golden_dir={store.shown(folder)!r}, " if folder != FOLDER else ""
@@ -106,10 +105,3 @@ def _hint(folder: Path, name: str) -> tuple[str, list[int] | None]:
     spec, size = found.get("network"), found.get("size")
     sized = isinstance(size, list) and all(isinstance(side, int) for side in size)
     return spec if isinstance(spec, str) else "", size if sized else None
-
-
-def _is_whole(folder: Path, name: str) -> bool:
-    """Whether the part for people of a golden is as it was written."""
-    with contextlib.suppress(ReproError):
-        return bool(store.record(folder, name))
-    return False

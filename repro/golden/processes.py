@@ -6,7 +6,7 @@ from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
-from contextlib import ExitStack, suppress
+from contextlib import ExitStack
 from multiprocessing import get_context
 from pathlib import Path
 from typing import Any
@@ -91,6 +91,4 @@ def _check(folder: Path, given: str) -> list[Result]:
 
 def _elements(folder: Path, name: str) -> int:
     """How many numbers the weights of a network are, by its golden; 0 if that does not say."""
-    with suppress(ReproError):
-        return int(store.record(folder, name)["elements"])
-    return 0
+    return int(store.sealed(folder, name).get("elements", 0))

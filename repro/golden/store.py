@@ -102,6 +102,13 @@ def record(folder: Path, name: str) -> dict[str, Any]:
     return found
 
 
+def sealed(folder: Path, name: str) -> dict[str, Any]:
+    """As `record`, but empty for one that is damaged or not there."""
+    with contextlib.suppress(ReproError):
+        return record(folder, name)
+    return {}
+
+
 def hint(folder: Path, name: str) -> dict[str, Any]:
     """What the part for people says although it may be damaged: nothing to be believed, but to be asked for again."""
     with contextlib.suppress(OSError, ValueError):

@@ -128,6 +128,14 @@ def scale(sizes: torch.Tensor) -> torch.Tensor:
     return torch.where(scale > 0, scale, 1.0)
 
 
+def distance(actual: torch.Tensor, expected: torch.Tensor, sizes: torch.Tensor, inputs: slice) -> torch.Tensor:
+    """How far the weighted sums of a stage are apart for some of the inputs, in what they are measured by: (inputs,).
+
+    sizes: of the stage, for all inputs.
+    """
+    return (actual - expected).abs().amax(1) / scale(sizes)[inputs]
+
+
 def _returned(graph: Graph) -> list[str]:
     """What a program returns, in the terms of `Golden.returned`."""
     tensors = [f"{label} {graph.node(edge).dtype}" for label, edge in graph.outputs if label.startswith("output")]
