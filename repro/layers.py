@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from repro.graph import LEAVES, Edge, Graph, Node, Shape, ancestors
 
@@ -35,7 +35,9 @@ class Layer:
     output           its shape without the batch
     parameters       elements of the parameters that it is the first to read
     multiply_adds    of convolutions and matrix products, for one image; 0 for everything else
-    receptive_field  (height, width) in pixels of the input that can reach one output element, None before any window
+    receptive_field  (height, width) in pixels of the input that can reach one output element
+    first            (row, column) of the input where that of the output element (0, 0) begins; negative in the padding
+    step             (rows, columns) of the input between neighbouring output elements
     """
 
     path: str
@@ -44,13 +46,16 @@ class Layer:
     parameters: int
     multiply_adds: int
     receptive_field: tuple[int, int]
+    first: tuple[int, int]
+    step: tuple[int, int]
 
 
 @dataclass(frozen=True)
 class _Field:
-    """Receptive field, distance between neighbours, and map size, per spatial dimension."""
+    """Receptive field, where the first one begins, distance between neighbours, and map size, per spatial dimension."""
 
     size: tuple[int, ...] = (1, 1)
+    first: tuple[int, ...] = (0, 0)
     jump: tuple[int, ...] = (1, 1)
     extent: tuple[int, ...] = (1, 1)
 
@@ -78,6 +83,8 @@ def layers(graph: Graph) -> list[Layer]:
                 parameters=sum(map(math.prod, new.values())),
                 multiply_adds=multiply_adds(graph, node) // max(graph.input_shapes[0][0], 1),
                 receptive_field=(fields[index].size[0], fields[index].size[1]),
+                first=(fields[index].first[0], fields[index].first[1]),
+                step=(fields[index].jump[0], fields[index].jump[1]),
             )
         )
     return rows
@@ -111,15 +118,15 @@ def _parameters(graph: Graph, node: Node) -> list[Node]:
     return found
 
 
-def _window(graph: Graph, node: Node) -> tuple[tuple[int, ...], tuple[int, ...], tuple[int, ...]]:
-    """Kernel, stride and dilation in the two last dimensions."""
+def _window(graph: Graph, node: Node) -> tuple[tuple[int, ...], tuple[int, ...], tuple[int, ...], tuple[int, ...]]:
+    """Kernel, stride, dilation and padding in the two last dimensions."""
     if node.op == "_adaptive_avg_pool2d":  # window i of n reaches from floor(i size / n) to ceil((i + 1) size / n)
         sizes = list(zip(graph.shape(node.inputs[0])[-2:], node.shape[-2:], strict=True))
         kernel = tuple(max(-((i + 1) * -size // n) - i * size // n for i in range(n)) for size, n in sizes)
-        return kernel, tuple(max(size // n, 1) for size, n in sizes), (1, 1)
+        return kernel, tuple(max(size // n, 1) for size, n in sizes), (1, 1), (0, 0)
     kernel = graph.shape(node.inputs[1])[2:] if node.op == "convolution" else node.get("kernel_size")
-    stride = node.get("stride") or kernel
-    return tuple(kernel)[-2:], tuple(stride)[-2:], tuple(node.get("dilation") or (1, 1))[-2:]
+    stride, dilation, padding = node.get("stride") or kernel, node.get("dilation") or (1, 1), node.get("padding")
+    return tuple(kernel)[-2:], tuple(stride)[-2:], tuple(dilation)[-2:], tuple(padding)[-2:]
 
 
 def _field(graph: Graph, node: Node, fields: dict[int, _Field]) -> _Field:
@@ -127,28 +134,35 @@ def _field(graph: Graph, node: Node, fields: dict[int, _Field]) -> _Field:
     before = [fields[edge.node] for edge in node.inputs if _is_map(graph, edge)]
     if not before:
         return _Field(extent=extent)
-    widest = _widest(before)
+    seen = _together(before)
     if node.op in _WINDOWED and len(node.shape) in _MAPS:
-        kernel, stride, dilation = _window(graph, node)
-        size = tuple(s + (k - 1) * d * j for s, k, d, j in zip(widest.size, kernel, dilation, widest.jump, strict=True))
-        return _Field(size, tuple(j * s for j, s in zip(widest.jump, stride, strict=True)), extent)
+        kernel, stride, dilation, padding = _window(graph, node)
+        size = tuple(s + (k - 1) * d * j for s, k, d, j in zip(seen.size, kernel, dilation, seen.jump, strict=True))
+        first = tuple(f - p * j for f, p, j in zip(seen.first, padding, seen.jump, strict=True))
+        return _Field(size, first, tuple(j * s for j, s in zip(seen.jump, stride, strict=True)), extent)
+    if node.op == "constant_pad_nd":  # amounts from the last dimension on, before and after in turn
+        before_each = [*node.get("pad")[::2], 0, 0][:2][::-1]
+        seen = replace(seen, first=tuple(f - p * j for f, p, j in zip(seen.first, before_each, seen.jump, strict=True)))
     if node.op in _MOVES:
-        return widest if extent == (1, 1) else _Field(widest.size, widest.jump, extent)
+        return seen if extent == (1, 1) else replace(seen, extent=extent)
     whole = len(node.shape) not in _MAPS
     if node.op == "mean" and node.get("dim"):
         rank = len(graph.shape(node.inputs[0]))
         whole = rank == 4 and {dim % rank for dim in node.get("dim")} >= {2, 3}
     if whole:  # a mean, or a matrix product over a flattened map, sees all of it at once
-        size = tuple(s + (e - 1) * j for s, e, j in zip(widest.size, widest.extent, widest.jump, strict=True))
-        return _Field(size, widest.jump, extent)
-    return _Field(widest.size, widest.jump, extent)
+        size = tuple(s + (e - 1) * j for s, e, j in zip(seen.size, seen.extent, seen.jump, strict=True))
+        return replace(seen, size=size, extent=extent)
+    return replace(seen, extent=extent)
 
 
-def _widest(fields: list[_Field]) -> _Field:
+def _together(fields: list[_Field]) -> _Field:
     """What several operands see together, each dimension for itself."""
-    best = [max(fields, key=lambda field, d=d: (field.size[d], field.jump[d])) for d in (0, 1)]  # type: ignore[misc]
-    sizes, jumps, extents = ([getattr(best[d], name)[d] for d in (0, 1)] for name in ("size", "jump", "extent"))
-    return _Field(tuple(sizes), tuple(jumps), tuple(extents))
+    dimensions = range(len(fields[0].size))
+    first = tuple(min(field.first[d] for field in fields) for d in dimensions)
+    size = tuple(max(field.first[d] + field.size[d] for field in fields) - first[d] for d in dimensions)
+    jump = tuple(max(field.jump[d] for field in fields) for d in dimensions)
+    extent = tuple(max(field.extent[d] for field in fields) for d in dimensions)
+    return _Field(size, first, jump, extent)
 
 
 def _is_map(graph: Graph, edge: Edge) -> bool:
@@ -160,7 +174,7 @@ def _kind(graph: Graph, node: Node) -> str:
     if node.op == "_adaptive_avg_pool2d":
         name += f" {'x'.join(map(str, node.shape[-2:]))}"
     elif node.op in _WINDOWED and len(node.shape) == 4:
-        kernel, stride, dilation = _window(graph, node)
+        kernel, stride, dilation, _ = _window(graph, node)
         name += f" {'x'.join(map(str, kernel))}"
         name += f"/{stride[0]}" if set(stride) != {1} else ""
         name += f" d{dilation[0]}" if set(dilation) != {1} else ""

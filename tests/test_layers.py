@@ -6,6 +6,7 @@ import functools
 
 import pytest
 import torch
+import torch.nn.functional as F
 from torch import nn
 
 from repro import models
@@ -52,14 +53,14 @@ class Small(nn.Module):
 def test_every_column_of_a_small_network() -> None:
     assert table(Small(), 2, 8, 6) == [
         # weights 4 * 2 * 3 * 3 and 4 biases; each of 4 * 4 * 3 outputs takes 2 * 3 * 3 multiply-adds
-        Layer("conv", "conv 3x3/2", (4, 4, 3), 76, 4 * 4 * 3 * 18, (3, 3)),
-        Layer("bn", "batch_norm", (4, 4, 3), 8, 0, (3, 3)),
-        Layer("", "relu", (4, 4, 3), 0, 0, (3, 3)),
-        # neighbours are 2 pixels apart: 3 + 2 * 2
-        Layer("depthwise", "conv 3x3 g4", (4, 4, 3), 36, 4 * 4 * 3 * 9, (7, 7)),
-        Layer("pool", "max_pool 2x2/2", (4, 2, 1), 0, 0, (9, 9)),
+        Layer("conv", "conv 3x3/2", (4, 4, 3), 76, 4 * 4 * 3 * 18, (3, 3), (-1, -1), (2, 2)),
+        Layer("bn", "batch_norm", (4, 4, 3), 8, 0, (3, 3), (-1, -1), (2, 2)),
+        Layer("", "relu", (4, 4, 3), 0, 0, (3, 3), (-1, -1), (2, 2)),
+        # neighbours are 2 pixels apart: 3 + 2 * 2, and one of padding is 2 more
+        Layer("depthwise", "conv 3x3 g4", (4, 4, 3), 36, 4 * 4 * 3 * 9, (7, 7), (-3, -3), (2, 2)),
+        Layer("pool", "max_pool 2x2/2", (4, 2, 1), 0, 0, (9, 9), (-3, -3), (4, 4)),
         # neighbours are 4 pixels apart, and the map is 2x1
-        Layer("fc", "linear", (5,), 45, 5 * 8, (13, 9)),
+        Layer("fc", "linear", (5,), 45, 5 * 8, (13, 9), (-3, -3), (4, 4)),
     ]
 
 
@@ -68,7 +69,7 @@ def test_the_batch_of_the_trace_changes_no_row() -> None:
 
 
 def test_a_matrix_product_without_bias_is_a_linear_layer() -> None:
-    assert table(nn.Linear(7, 3, bias=False), 7) == [Layer("", "linear", (3,), 21, 21, (1, 1))]
+    assert table(nn.Linear(7, 3, bias=False), 7) == [Layer("", "linear", (3,), 21, 21, (1, 1), (0, 0), (1, 1))]
 
 
 def test_a_transposed_convolution_multiplies_once_for_each_input_element_and_tap() -> None:
@@ -252,6 +253,19 @@ def test_a_shortcut_narrows_nothing() -> None:
             return torch.as_tensor(x + self.conv(x))
 
     assert field(nn.Sequential(Residual(), Residual())) == (5, 5)
+
+
+def test_branches_that_see_to_either_side_see_both_together() -> None:
+    class Sides(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.conv = nn.Conv2d(1, 1, 3)
+
+        def forward(self, x: torch.Tensor) -> torch.Tensor:
+            return self.conv(F.pad(x, (2, 0, 2, 0))) + self.conv(F.pad(x, (0, 2, 0, 2)))
+
+    last = table(Sides(), 1, 9, 9)[-1]
+    assert (last.receptive_field, last.first) == ((5, 5), (-2, -2))
 
 
 def test_a_global_average_sees_the_whole_map() -> None:
