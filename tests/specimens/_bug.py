@@ -1,0 +1,64 @@
+"""What is recorded of a bug, and how its property is asked."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import partial
+from typing import Any
+
+import torch
+
+from repro import models
+from tests.specimens._originals import Original
+
+Property = Callable[[Any], None]
+
+
+@dataclass(frozen=True)
+class Bug:
+    """One bug of one snippet.
+
+    name      of the property that is broken, unique in its snippet
+    document  of tests/specimens/_originals.py: 000, 001, 002 or 003
+    severity  bug: contradicts the document or crashes; risk: breaks in ordinary use; note: a departure, or redundant
+    bug       one sentence: what is wrong
+    holds     one sentence: what should hold
+    property  raises AssertionError, with a message of one line, about what does not have it
+    shows     what the message says about the specimen, and about the original
+    specimen  makes what has the bug: a network, or what the property is asked of
+    repaired  makes the same without the bug
+    kept_by   networks of the catalog that have the property
+    original  makes the same from the document's own code
+    ours      makes it of the builders of `kept_by`
+    on_meta   whether shapes are enough, so that nothing has values
+    """
+
+    name: str
+    document: str
+    snippet: str
+    severity: str
+    bug: str
+    holds: str
+    property: Property
+    shows: str
+    specimen: Callable[[], Any]
+    repaired: Callable[[], Any]
+    kept_by: tuple[str, ...]
+    original: Callable[[Original], Any]
+    ours: Callable[..., Any] = lambda build: build()
+    on_meta: bool = True
+
+    def build_ours(self) -> Any:
+        """What the property is asked of, made by the catalog."""
+        return self.ours(*(partial(models.build, name) for name in self.kept_by))
+
+    def complaint(self, build: Callable[[], Any]) -> str:
+        """What the property says about what is built; empty where it holds."""
+        torch.manual_seed(0)
+        with torch.device("meta" if self.on_meta else "cpu"):
+            try:
+                self.property(build())
+            except AssertionError as error:
+                return str(error)
+        return ""

@@ -1,0 +1,232 @@
+"""Document 001: torchvision's VGG, explained, after an OCR that lost quotes, brackets, underscores and asterisks.
+
+The document is not Python and is never run. Each specimen here is what its damaged line does where it stands in code
+that is otherwise whole; the original is the line in the document's text.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from typing import Any
+
+from torch import nn
+
+from tests.specimens._bug import Bug
+from tests.specimens._originals import Original
+from tests.specimens._properties import can_be_built, can_be_imported, defines_what_it_exports, parses
+from tests.specimens._vgg import VGG
+from tests.specimens.vgg_000 import source_of
+
+BROKEN_SOURCE = "def layers(cfg):\n    for v in cfg:\n        if v = M:\n            return v\n"
+REPAIRED_SOURCE = BROKEN_SOURCE.replace("v = M", "v == 'M'")
+
+BROKEN_EXPORTS = "__all__ = ['small', 'large']\n\n\ndef small():\n    return 1\n"
+REPAIRED_EXPORTS = BROKEN_EXPORTS + "\n\ndef large():\n    return 2\n"
+
+
+class WithoutConstructor(nn.Module):
+    """Its constructor has lost two underscores, and is a method that nobody calls."""
+
+    def _init_(self, classes: int) -> None:
+        self.fc = nn.Linear(4, classes)
+
+
+class WithConstructor(nn.Module):
+    """The same with its underscores."""
+
+    def __init__(self, classes: int) -> None:
+        super().__init__()
+        self.fc = nn.Linear(4, classes)
+
+
+def broken_pooling() -> nn.Module:
+    pool: Callable[..., nn.Module] = nn.AdaptiveAvgPool2d
+    return pool(7, 7)
+
+
+def broken_layers() -> nn.Sequential:
+    layers: Any = 3  # the document has one line of what were two: an empty list, and three channels
+    channels = 3
+    for filters in (4, 8):
+        layers += [nn.Conv2d(channels, filters, 3)]
+        channels = filters
+    return nn.Sequential(*layers)
+
+
+def repaired_layers() -> nn.Sequential:
+    layers: list[nn.Module] = []
+    channels = 3
+    for filters in (4, 8):
+        layers += [nn.Conv2d(channels, filters, 3)]
+        channels = filters
+    return nn.Sequential(*layers)
+
+
+def broken_letters() -> list[object]:
+    return [64, M, 128, M]  # type: ignore[name-defined]  # noqa: F821
+
+
+def one_asterisk(*kwargs: Any) -> nn.Module:
+    return VGG(11, *kwargs)
+
+
+def two_asterisks(**kwargs: Any) -> nn.Module:
+    return VGG(11, **kwargs)
+
+
+def with_keyword(build: Callable[..., nn.Module], name: str) -> Callable[[], nn.Module]:
+    """What builds a network of ten classes, and says so by keyword."""
+    return lambda: build(**{name: 10})
+
+
+def line(it: Original, pattern: str) -> str:
+    """What a pattern finds in the document. Raises LookupError if it is not there."""
+    found = re.search(pattern, it.text)
+    if found is None:
+        raise LookupError(f"the document has no {pattern}")
+    return found[0]
+
+
+def having(it: Original, pattern: str, specimen: Callable[[], object]) -> Callable[[], object]:
+    """The specimen, which is asked in place of the document once the document is seen to have the same line."""
+    line(it, pattern)
+    return specimen
+
+
+def exports(it: Original) -> str:
+    """What the document lists and what it defines, as a file without bodies."""
+    listed = line(it, r"(?<=_all_ = )[\w, ]+(?=,model_urls)").split(", ")
+    defined = re.findall(r"def (vgg\w+)\(pretrained=", it.text)
+    bodies = "".join(f"def {name}(): ...\n" for name in defined)
+    return f"__all__ = {[name.strip(',') for name in listed]}\nclass VGG: ...\n{bodies}"
+
+
+BUGS = [
+    Bug(
+        name="it_is_python",
+        document="001",
+        snippet="VGG",
+        severity="bug",
+        bug="The text has lost its line ends, quotes, brackets and underscores; `if v = M` is one of many places.",
+        holds="It can be compiled.",
+        property=parses,
+        shows="SyntaxError",
+        specimen=lambda: BROKEN_SOURCE,
+        repaired=lambda: REPAIRED_SOURCE,
+        kept_by=("vgg16",),
+        ours=source_of,
+        original=lambda it: it.text[it.text.index("import torch") :],
+    ),
+    Bug(
+        name="the_constructor_is_called",
+        document="001",
+        snippet="VGG",
+        severity="bug",
+        bug="`_init_` is no constructor: the layers are never made, and the arguments are refused.",
+        holds="The network can be built with its number of classes.",
+        property=can_be_built,
+        shows="TypeError",
+        specimen=lambda: with_keyword(WithoutConstructor, "classes"),
+        repaired=lambda: with_keyword(WithConstructor, "classes"),
+        kept_by=("vgg16",),
+        ours=lambda vgg16: with_keyword(vgg16, "num_classes"),
+        original=lambda it: having(
+            it,
+            r"class VGG\(nn\.Module\): def _init_\(self, features, num_classes",
+            with_keyword(WithoutConstructor, "classes"),
+        ),
+    ),
+    Bug(
+        name="the_pooling_takes_one_size",
+        document="001",
+        snippet="VGG",
+        severity="bug",
+        bug="AdaptiveAvgPool2d(7, 7) has lost a pair of brackets and has one argument too many.",
+        holds="The pooling to 7x7 can be built.",
+        property=can_be_built,
+        shows="takes 2 positional arguments but 3 were given",
+        specimen=lambda: broken_pooling,
+        repaired=lambda: lambda: nn.AdaptiveAvgPool2d((7, 7)),
+        kept_by=("vgg16",),
+        ours=lambda vgg16: vgg16,
+        original=lambda it: having(it, r"nn\.AdaptiveAvgPool2d\(7, 7\)", broken_pooling),
+    ),
+    Bug(
+        name="layers_are_a_list",
+        document="001",
+        snippet="VGG",
+        severity="bug",
+        bug="`layers = in_channels = 3` was two assignments; a number takes no layers.",
+        holds="Layers can be added to those there are.",
+        property=can_be_built,
+        shows="TypeError: unsupported operand type(s) for +=: 'int' and 'list'",
+        specimen=lambda: broken_layers,
+        repaired=lambda: repaired_layers,
+        kept_by=("vgg16",),
+        ours=lambda vgg16: vgg16,
+        original=lambda it: having(it, r"layers = in_channels = 3 for v in cfg:", broken_layers),
+    ),
+    Bug(
+        name="letters_are_quoted",
+        document="001",
+        snippet="VGG",
+        severity="bug",
+        bug="The letters in the lists of layers have lost their quotes and are names of nothing.",
+        holds="The lists of layers can be read.",
+        property=can_be_built,
+        shows="NameError: name 'M' is not defined",
+        specimen=lambda: broken_letters,
+        repaired=lambda: lambda: [64, "M", 128, "M"],
+        kept_by=("vgg11",),
+        ours=lambda vgg11: vgg11,
+        original=lambda it: having(it, r"cfgs = A: 64, M, 128, M, 256", broken_letters),
+    ),
+    Bug(
+        name="keywords_are_passed_on",
+        document="001",
+        snippet="VGG",
+        severity="bug",
+        bug="*kwargs was **kwargs: no option, such as num_classes, can be given by its name.",
+        holds="The number of classes can be given by its name.",
+        property=can_be_built,
+        shows="got an unexpected keyword argument 'num_classes'",
+        specimen=lambda: with_keyword(one_asterisk, "num_classes"),
+        repaired=lambda: with_keyword(two_asterisks, "classes"),
+        kept_by=("vgg11",),
+        ours=lambda vgg11: with_keyword(vgg11, "num_classes"),
+        original=lambda it: having(
+            it, r"def vgg13_bn\(pretrained=False, progress=True, \*kwargs\):", with_keyword(one_asterisk, "num_classes")
+        ),
+    ),
+    Bug(
+        name="the_import_is_there",
+        document="001",
+        snippet="VGG",
+        severity="bug",
+        bug="load_state_dict_from_url is imported from torchvision.models.utils, which torchvision no longer has.",
+        holds="What is imported exists in today's libraries.",
+        property=can_be_imported,
+        shows="ModuleNotFoundError: no module torchvision.models.utils",
+        specimen=lambda: "torchvision.models.utils",
+        repaired=lambda: "torch.hub",
+        kept_by=("vgg16",),
+        ours=lambda vgg16: type(vgg16()).__module__,
+        original=lambda it: f"torchvision.models{line(it, r'(?<=from ).utils(?= import load_state_dict_from_url)')}",
+    ),
+    Bug(
+        name="exports_are_defined",
+        document="001",
+        snippet="VGG",
+        severity="note",
+        bug="The list of exported names has functions that were cut off with the end of the document.",
+        holds="Every exported name is defined.",
+        property=defines_what_it_exports,
+        shows="in __all__ and not defined: ",
+        specimen=lambda: BROKEN_EXPORTS,
+        repaired=lambda: REPAIRED_EXPORTS,
+        kept_by=("vgg16",),
+        ours=source_of,
+        original=exports,
+    ),
+]
