@@ -22,7 +22,14 @@ TEST, LINT = GROUPS["test"], [item for item in GROUPS["lint"] if isinstance(item
 def tests(session: nox.Session) -> None:
     """The test suite, in parallel; arguments after -- go to pytest."""
     session.install(*CONSTRAINTS, ".", *TEST)
-    session.run("pytest", "-n", "auto", *session.posargs)
+    session.run("pytest", "-n", "auto", *session.posargs, env={"HYPOTHESIS_PROFILE": "ci"})
+
+
+@nox.session(default=False)
+def thorough(session: nox.Session) -> None:
+    """The test suite on twenty times as many drawn examples."""
+    session.install(*CONSTRAINTS, ".", *TEST)
+    session.run("pytest", "-n", "auto", *session.posargs, env={"HYPOTHESIS_PROFILE": "thorough"})
 
 
 @nox.session
@@ -42,15 +49,19 @@ def verify(session: nox.Session) -> None:
 
 
 PAGES = {"facts.md": "facts", "errata.md": "errata", "deviations.md": "deviations"}  # under docs/, and the command
+TESTED = {"properties.md": "tests.properties", "snippets.md": "tests.specimens"}  # and the tests that print it
 
 
 @nox.session(default=False)
 def docs(session: nox.Session) -> None:
-    """Make the generated pages under docs/ anew; tests/test_pages.py and tests/test_deviations.py hold them current."""
-    session.install(*CONSTRAINTS, ".")
+    """Make the generated pages under docs/ anew; tests hold them current."""
+    session.install(*CONSTRAINTS, ".", *TEST)
     for name, verb in PAGES.items():
         with Path("docs", name).open("w", encoding="utf-8") as page:
             session.run("repro", verb, "--format", "markdown", stdout=page, stderr=None)
+    for name, package in TESTED.items():
+        with Path("docs", name).open("w", encoding="utf-8") as page:
+            session.run("python", "-m", package, stdout=page, stderr=None)
 
 
 @nox.session(default=False)

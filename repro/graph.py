@@ -600,8 +600,9 @@ def _hashable(value: Any) -> Any:
 
 
 def _caller() -> str:
+    """The innermost line of the program; "" where it is torch's own throughout, as an nn.Sequential of layers is."""
     frame: FrameType | None = sys._getframe(2)
-    while frame is not None:
+    while frame is not None and frame.f_code is not trace.__code__:
         if not frame.f_code.co_filename.startswith(_INTERNAL) and "<frozen" not in frame.f_code.co_filename:
             return f"{_short(frame.f_code.co_filename)}:{frame.f_lineno}"
         frame = frame.f_back

@@ -5,13 +5,14 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass, replace
 
-from repro.graph import LEAVES, Edge, Graph, Node, Shape, ancestors
+from repro.graph import LEAVES, Graph, Node, Shape, ancestors
 
 _MOVES = frozenset(
     "view _unsafe_view reshape expand permute transpose t squeeze unsqueeze select slice unbind split split_with_sizes"
     " chunk clone alias detach lift_fresh".split()
 )
 _WINDOWED = frozenset({"convolution", "max_pool2d_with_indices", "avg_pool2d", "avg_pool3d", "_adaptive_avg_pool2d"})
+_PADS = {"constant_pad_nd": "pad", "reflection_pad2d": "padding", "replication_pad2d": "padding"}
 _MAPS = (4, 5)  # dimensions of a map: a normalisation across channels pools them as the third of three dimensions
 _NAMES = {
     "convolution": "conv",
@@ -70,10 +71,13 @@ def layers(graph: Graph) -> list[Layer]:
     rows: list[Layer] = []
     live = ancestors(graph.nodes, graph.outputs)
     for index, node in enumerate(graph.nodes):
-        fields[index] = _field(graph, node, fields)
+        before = [fields[edge.node] for edge in node.inputs if edge.node in fields]
+        if before or node.op == "input":  # what depends on parameters only sees no pixel
+            fields[index] = _field(graph, node, before)
         if node.op in LEAVES or node.op in _MOVES or index not in live:
             continue
         new = {leaf.name: leaf.shape for leaf in _parameters(graph, node) if leaf.name not in counted}
+        field = fields.get(index, _Field())
         counted.update(new)
         rows.append(
             Layer(
@@ -82,9 +86,9 @@ def layers(graph: Graph) -> list[Layer]:
                 output=node.shape[1:],
                 parameters=sum(map(math.prod, new.values())),
                 multiply_adds=multiply_adds(graph, node) // max(graph.input_shapes[0][0], 1),
-                receptive_field=(fields[index].size[0], fields[index].size[1]),
-                first=(fields[index].first[0], fields[index].first[1]),
-                step=(fields[index].jump[0], fields[index].jump[1]),
+                receptive_field=(field.size[0], field.size[1]),
+                first=(field.first[0], field.first[1]),
+                step=(field.jump[0], field.jump[1]),
             )
         )
     return rows
@@ -129,20 +133,17 @@ def _window(graph: Graph, node: Node) -> tuple[tuple[int, ...], tuple[int, ...],
     return tuple(kernel)[-2:], tuple(stride)[-2:], tuple(dilation)[-2:], tuple(padding)[-2:]
 
 
-def _field(graph: Graph, node: Node, fields: dict[int, _Field]) -> _Field:
+def _field(graph: Graph, node: Node, before: list[_Field]) -> _Field:
+    """The field of what a node computes, from those of the operands that an input reaches."""
     extent = node.shape[-2:] if node.shapes and len(node.shape) in _MAPS else (1, 1)
-    before = [fields[edge.node] for edge in node.inputs if _is_map(graph, edge)]
     if not before:
         return _Field(extent=extent)
-    seen = _together(before)
+    seen = _moved(graph, node, _together(before))
     if node.op in _WINDOWED and len(node.shape) in _MAPS:
         kernel, stride, dilation, padding = _window(graph, node)
         size = tuple(s + (k - 1) * d * j for s, k, d, j in zip(seen.size, kernel, dilation, seen.jump, strict=True))
         first = tuple(f - p * j for f, p, j in zip(seen.first, padding, seen.jump, strict=True))
         return _Field(size, first, tuple(j * s for j, s in zip(seen.jump, stride, strict=True)), extent)
-    if node.op == "constant_pad_nd":  # amounts from the last dimension on, before and after in turn
-        before_each = [*node.get("pad")[::2], 0, 0][:2][::-1]
-        seen = replace(seen, first=tuple(f - p * j for f, p, j in zip(seen.first, before_each, seen.jump, strict=True)))
     if node.op in _MOVES:
         return seen if extent == (1, 1) else replace(seen, extent=extent)
     whole = len(node.shape) not in _MAPS
@@ -155,6 +156,19 @@ def _field(graph: Graph, node: Node, fields: dict[int, _Field]) -> _Field:
     return replace(seen, extent=extent)
 
 
+def _moved(graph: Graph, node: Node, seen: _Field) -> _Field:
+    """The field after positions were added before a map, cut off it or skipped; elsewhere as it was."""
+    added, every = [0, 0], [1, 1]
+    if node.op in _PADS:  # amounts from the last dimension on, before and after in turn
+        added = [*node.get(_PADS[node.op])[::2], 0, 0][:2][::-1]
+    elif node.op == "slice" and len(node.shape) == 4 and node.get("dim") % 4 >= 2:
+        rank, start = node.get("dim") % 4 - 2, node.get("start") or 0
+        added[rank] = -(start if start >= 0 else start + graph.shape(node.inputs[0])[2 + rank])
+        every[rank] = node.get("step")
+    first = tuple(f - a * j for f, a, j in zip(seen.first, added, seen.jump, strict=True))
+    return replace(seen, first=first, jump=tuple(j * e for j, e in zip(seen.jump, every, strict=True)))
+
+
 def _together(fields: list[_Field]) -> _Field:
     """What several operands see together, each dimension for itself."""
     dimensions = range(len(fields[0].size))
@@ -163,10 +177,6 @@ def _together(fields: list[_Field]) -> _Field:
     jump = tuple(max(field.jump[d] for field in fields) for d in dimensions)
     extent = tuple(max(field.extent[d] for field in fields) for d in dimensions)
     return _Field(size, first, jump, extent)
-
-
-def _is_map(graph: Graph, edge: Edge) -> bool:
-    return graph.node(edge).op not in ("parameter", "buffer", "constant")
 
 
 def _kind(graph: Graph, node: Node) -> str:

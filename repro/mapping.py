@@ -108,6 +108,21 @@ def match(first: Graph, second: Graph, *, partners: Iterable[tuple[str, str]] = 
     return search.solve(state, list(zip(*ends, strict=True)))
 
 
+def settled(first: Graph, second: Graph, matching: Matching, training: Callable[[], Matching | None]) -> Matching:
+    """A matching of eval mode; where it had a choice, the one that agrees with the matching of train mode, if any does.
+
+    Branches that are equal in eval mode may differ in train mode, as by a dropout in one of them.
+
+    training: asked for only then; it may raise TraceError, as for an input too small for an auxiliary head.
+    """
+    if matching.choices:
+        with suppress(TraceError):
+            trained = training()
+            if trained is not None:
+                return match(first, second, partners=trained.leaves) or matching
+    return matching
+
+
 def key_map(source: Graph, target: Graph, matching: Matching, training: Iterable[Matching] = ()) -> KeyMap:
     """The key map that a matching of canonical graphs is, with every key of both sides accounted for.
 

@@ -238,6 +238,13 @@ def test_every_node_knows_the_line_outside_torch_that_called_for_it() -> None:
     assert where["native_batch_norm"] == line_of(Residual.forward, "self.stem(x)")
 
 
+def test_torchs_own_layers_have_no_line_of_the_program() -> None:
+    network = nn.Sequential(nn.Conv2d(3, 4, 3), nn.Dropout(), nn.ReLU())
+    graph = trace(network, torch.empty(2, 3, 8, 8, device="meta"), training=True)
+    assert {node.path for node in graph.nodes} == {"", "0", "1", "2"}
+    assert {node.where for node in graph.nodes} == {""}  # and not that of whoever asks for the trace
+
+
 def test_a_module_called_twice_has_its_first_name() -> None:
     relu = nn.ReLU()
     graph = trace(nn.Sequential(relu, nn.Tanh(), relu), torch.empty(2, 3))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+from collections.abc import Callable
 
 import pytest
 import torch
@@ -255,6 +256,43 @@ def test_a_shortcut_narrows_nothing() -> None:
     assert field(nn.Sequential(Residual(), Residual())) == (5, 5)
 
 
+def test_what_depends_on_parameters_only_sees_no_pixel() -> None:
+    class Scaled(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.conv = nn.Conv2d(3, 4, 1, padding=1)
+            self.scale = nn.Parameter(torch.ones(4))
+
+        def forward(self, x: torch.Tensor) -> torch.Tensor:
+            return self.conv(x) * self.scale.view(1, -1, 1, 1)  # type: ignore[no-any-return]
+
+    last = table(Scaled(), 3, 5, 5)[-1]
+    assert (last.receptive_field, last.first) == ((1, 1), (-1, -1))
+
+
+@pytest.mark.parametrize(
+    ("move", "first", "step"),
+    [
+        (lambda x: x[:, :, 1:, 3:], (1, 3), (1, 1)),
+        (lambda x: x[:, :, -8:, ::2], (1, 0), (1, 2)),
+        (lambda x: x[:, 1:], (0, 0), (1, 1)),
+        (lambda x: F.pad(x, (2, 0, 1, 5)), (-1, -2), (1, 1)),
+        (lambda x: F.pad(x, (2, 0)), (0, -2), (1, 1)),
+        (lambda x: F.pad(x, (2, 0, 1, 1), mode="reflect"), (-1, -2), (1, 1)),
+        (lambda x: F.pad(x, (2, 0, 1, 1), mode="replicate"), (-1, -2), (1, 1)),
+    ],
+)
+def test_crops_and_paddings_move_the_first_field(
+    move: Callable[[torch.Tensor], torch.Tensor], first: tuple[int, int], step: tuple[int, int]
+) -> None:
+    class Moved(nn.Module):
+        def forward(self, x: torch.Tensor) -> torch.Tensor:
+            return F.relu(move(F.max_pool2d(x, 1)))
+
+    last = table(Moved(), 2, 9, 9)[-1]
+    assert (last.first, last.step) == (first, step)
+
+
 def test_branches_that_see_to_either_side_see_both_together() -> None:
     class Sides(nn.Module):
         def __init__(self) -> None:
@@ -262,7 +300,7 @@ def test_branches_that_see_to_either_side_see_both_together() -> None:
             self.conv = nn.Conv2d(1, 1, 3)
 
         def forward(self, x: torch.Tensor) -> torch.Tensor:
-            return self.conv(F.pad(x, (2, 0, 2, 0))) + self.conv(F.pad(x, (0, 2, 0, 2)))
+            return self.conv(F.pad(x, (2, 0, 2, 0))) + self.conv(F.pad(x, (0, 2, 0, 2)))  # type: ignore[no-any-return]
 
     last = table(Sides(), 1, 9, 9)[-1]
     assert (last.receptive_field, last.first) == ((5, 5), (-2, -2))

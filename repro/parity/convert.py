@@ -15,7 +15,7 @@ from repro import checkpoint, fill
 from repro.canonical import canonical
 from repro.errors import ReproError
 from repro.graph import Graph, Shape, TraceError, digest, trace
-from repro.mapping import KeyMap, key_map, key_map_of_both_modes, match
+from repro.mapping import KeyMap, key_map, key_map_of_both_modes, match, settled
 from repro.parity.differences import differences
 from repro.parity.keys import moved_elsewhere
 from repro.parity.network import BATCH, Network, Stopwatch, shape_text
@@ -145,6 +145,7 @@ def _proved(pairs: Sequence[Graphs], training: Callable[[], Graphs], names: tupl
                 f"{names[0]} and {names[1]} are different for {shapes}: {first}{more}",
                 differences=list(map(str, found)),
             )
+        matching = settled(*graphs, matching, lambda: match(*training()))
         maps.append(
             key_map(*graphs, matching) if maps else key_map_of_both_modes(*graphs, matching, lambda: match(*training()))
         )

@@ -7,7 +7,7 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, partial
 from typing import Any, TypeVar
 
 import torch
@@ -15,7 +15,7 @@ import torch
 from repro import fill, models
 from repro.errors import ReproError
 from repro.graph import Graph, TraceError, digest
-from repro.mapping import KeyMap, Matching, key_map_of_both_modes, match
+from repro.mapping import KeyMap, Matching, key_map_of_both_modes, match, settled
 from repro.parity.differences import alignment
 from repro.parity.kept import overwritten
 from repro.parity.network import Gradients, Network, Trained, widened
@@ -223,10 +223,17 @@ class Pair:
             matching = match(*graphs)
             if matching is None:
                 break
+            known: list[tuple[str, str]] = []
             if matching.choices and self._alike:  # equal branches: the values tell which is which
-                matching = match(*graphs, partners=self._alike) or matching
-            found.append(matching)
+                by_value = match(*graphs, partners=self._alike)
+                matching, known = (by_value, self._alike) if by_value else (matching, known)
+            found.append(settled(*graphs, matching, partial(self._trained, known)))
         return found
+
+    def _trained(self, known: Iterable[tuple[str, str]]) -> Matching | None:
+        """The isomorphism in train mode that pairs these leaves. Raises TraceError where one cannot be traced."""
+        size = self.training_size
+        return match(self.subject.canonical(size, True), self.reference.canonical(size, True), partners=known)
 
     @cached_property
     def _alike(self) -> list[tuple[str, str]]:
@@ -256,12 +263,7 @@ class Pair:
     @cached_property
     def training(self) -> Matching | None:
         """The isomorphism in train mode. Raises TraceError where one cannot be traced."""
-        size = self.training_size
-        return match(
-            self.subject.canonical(size, True),
-            self.reference.canonical(size, True),
-            partners=list(self.matchings[0].leaves) if self.matchings else (),
-        )
+        return self._trained(self.matchings[0].leaves if self.matchings else ())
 
     @cached_property
     def keys(self) -> KeyMap:

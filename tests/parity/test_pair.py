@@ -10,6 +10,7 @@ import torch
 from torch import nn
 
 from repro.parity.check import check as all_checks
+from repro.parity.convert import map_state_dict
 from repro.parity.pair import SHARE, Pair, Plan, channels_last
 from repro.result import Outcome
 from tests.parity.conftest import SIZE, Check, MakeNetwork, MakePair, Net, Renamed, Strided
@@ -53,6 +54,40 @@ def test_a_tensor_in_no_state_dict_keeps_its_value(check: Check) -> None:
             return self.fc(self.features(x)) + self.offset
 
     assert check(Hidden, Hidden).unpassed == {}
+
+
+class Branches(nn.Module):
+    """Two branches that are equal in eval mode, and a dropout in the second; at the width of `Net`."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.one, self.two = nn.Conv2d(2, 4, 3), nn.Conv2d(2, 4, 3)
+        self.fc = nn.Linear(4, 5)
+
+    def forward(self, x: torch.Tensor) -> Any:
+        return self.fc((self.one(x) + nn.functional.dropout(self.two(x), 0.3, self.training)).mean((2, 3)))
+
+
+class Exchanged(Branches):
+    def forward(self, x: torch.Tensor) -> Any:
+        return self.fc((nn.functional.dropout(self.one(x), 0.3, self.training) + self.two(x)).mean((2, 3)))
+
+
+@pytest.mark.parametrize("reference", [Branches, Exchanged])
+def test_of_branches_that_are_equal_in_eval_mode_train_mode_tells_which_is_which(
+    check: Check, reference: type[Branches]
+) -> None:
+    results = check(Branches, reference)
+    assert results.unpassed == {}
+    keys = results["mapping"].evidence["keys"]
+    assert keys["two.weight"] == ("two.weight" if reference is Branches else "one.weight")
+
+
+def test_weights_of_branches_that_are_equal_in_eval_mode_are_carried_over_by_train_mode() -> None:
+    source, target = Branches(), Exchanged()
+    found = map_state_dict(source, target, torch.zeros(3, *SIZE))
+    assert torch.equal(found["one.weight"], source.two.weight)
+    assert torch.equal(found["two.weight"], source.one.weight)
 
 
 # --- runs --------------------------------------------------------------------------------------------------------

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 from repro.render.page import escaped, joined
 from tests.specimens._all import BUGS, SNIPPETS
-from tests.specimens._bug import Bug
+from tests.specimens._bug import Bug, shown
 from tests.specimens._originals import FILES, FOLDER
 from tests.specimens.claims import CLAIMS
 from tests.specimens.softmax import EPOCHS, HELD_OUT, LAGGING, LEARNT, least_loss, run
@@ -18,7 +18,9 @@ ORDER = {"bug": 0, "risk": 1, "note": 2}
 
 WHAT = {
     "000": "A page on VGG: one snippet. Its indentation is lost.",
-    "001": "torchvision's VGG, explained: one snippet, which OCR has damaged. It is searched and never run.",
+    "001": "torchvision's VGG, explained: one snippet, which OCR has damaged. It is searched and never run: "
+    "`it_is_python`, `the_import_is_there` and `exports_are_defined` ask what is found in its text; the other five "
+    "look for the damaged line in it, and then ask our specimen.",
     "002": "A history of CNNs: LeNet, AlexNet, VGG and ResNet.",
     "003": "Backbones: AlexNet, VGG and ResNet. Its indentation is lost.",
 }
@@ -29,25 +31,20 @@ def page() -> Iterator[str]:
     counts = {word: sum(bug.severity == word for bug in BUGS) for word in ORDER}
     yield "# Bugs of published snippets\n"
     yield joined(
-        f"Four documents from the web have nine snippets of CNNs. Here is what is wrong with them: {len(BUGS)} "
-        "entries, "
-        f"{counts['bug']} bugs, {counts['risk']} risks, {counts['note']} notes. For each there is, in "
-        "`tests/specimens/`, a "
-        "small network of our own with the same bug, a property as a test, and the repaired form. The property "
-        "fails on "
-        "the small network, passes on the repaired one, and passes on the networks of the catalog named under "
-        "*kept by*. "
-        "*Shown* is what the property says about the small network, measured when this page was made "
-        "(`python -m tests.specimens`; a test holds it current).",
-        "**bug**: it contradicts the document, crashes, or cannot have been meant. **risk**: it works as shown "
-        "and breaks in "
-        "ordinary use, such as another image size, a batch of one, no GPU. **note**: a common departure that "
-        "somebody may have "
-        "wanted, or something redundant.",
-        f"The documents are not part of this project. With {FOLDER} set to a folder that has them, the same "
-        "properties are "
-        "asked of the snippets themselves and fail with the same words; without it these tests are skipped. A "
-        "document runs only if its SHA-256 is that of the file that was read.",
+        "Four documents from the web have nine snippets of CNNs. Here is what is wrong with them: "
+        f"{len(BUGS)} entries, {counts['bug']} bugs, {counts['risk']} risks, {counts['note']} notes. For each entry "
+        "`tests/specimens/` has a property as a test, a specimen of our own with the same bug (most are networks, some "
+        "are functions, values or a few lines of text), and the repaired form. The property fails on the specimen, "
+        "passes on the repaired form, and passes on the networks of the catalog named under *kept by*, or on the files "
+        "that they are in; a dash stands where nothing in the catalog could have the bug. *Shown* is what the property "
+        "says about the specimen, measured when this page was made (`python -m tests.specimens`; a test holds it "
+        "current).",
+        "**bug**: it contradicts the document, crashes, or cannot have been meant. **risk**: it works as shown and "
+        "breaks in ordinary use, such as another image size, a batch of one, no GPU. **note**: a common departure that "
+        "somebody may have wanted, or something redundant.",
+        f"The documents are not part of this project. With {FOLDER} set to a folder that has them, the same properties "
+        "are asked of the snippets themselves, or for 001 as is told there, and fail with the same telling words; "
+        "without it these tests are skipped. A document runs only if its SHA-256 is that of the file that was read.",
     )
     for document in FILES:
         yield from table(document)
@@ -70,10 +67,10 @@ def table(document: str) -> Iterator[str]:
 
 def row(bug: Bug) -> str:
     """One bug."""
-    told = bug.complaint(bug.specimen)
-    shown = told if len(told) <= LONGEST else f"{told[: LONGEST - 3]}..."
-    kept = ", ".join(f"`{name}`" for name in bug.kept_by)
-    cells = [bug.snippet, bug.severity, escaped(bug.bug), escaped(bug.holds), f"`{shown}`", kept, f"`{bug.name}`"]
+    told = shown(bug)
+    cut = told if len(told) <= LONGEST else f"{told[: LONGEST - 3]}..."
+    kept = ", ".join(f"`{name}`" for name in bug.kept_by) or "—"
+    cells = [bug.snippet, bug.severity, escaped(bug.bug), escaped(bug.holds), f"`{cut}`", kept, f"`{bug.name}`"]
     return f"| {' | '.join(cells)} |"
 
 
@@ -82,13 +79,11 @@ def effect() -> Iterator[str]:
     plain, doubled = run(softmax=False), run(softmax=True)
     yield "## A softmax before the loss\n"
     yield joined(
-        "The VGG of document 000 ends in a softmax. CrossEntropyLoss has one of its own, which then gets numbers "
-        "from 0 to 1: no "
-        "class can be put ahead of another by more than a factor of e, and with K classes the loss cannot fall below "
-        f"log(1 + (K - 1) / e), which is {least_loss(10):.2f} for 10 and {least_loss(1000):.2f} for 1000. One "
-        "small network, with "
-        "and without it, from the same initial values and on the same batches of scikit-learn's digits "
-        "(`tests/specimens/test_softmax.py`):",
+        "The VGG of document 000 ends in a softmax. CrossEntropyLoss has one of its own, which then gets numbers from "
+        "0 to 1: no class can be put ahead of another by more than a factor of e, and with K classes the loss cannot "
+        f"fall below log(1 + (K - 1) / e), which is {least_loss(10):.2f} for 10 and {least_loss(1000):.2f} for 1000. "
+        "One small network, with and without it, from the same initial values and on the same batches of "
+        "scikit-learn's digits (`tests/specimens/test_softmax.py`):",
     )
     yield "| | without | with |"
     yield "|---|--:|--:|"

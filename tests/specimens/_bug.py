@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from functools import partial
+from functools import cache, partial
 from typing import Any
 
 import torch
@@ -28,7 +28,7 @@ class Bug:
     shows     what the message says about the specimen, and about the original
     specimen  makes what has the bug: a network, or what the property is asked of
     repaired  makes the same without the bug
-    kept_by   networks of the catalog that have the property
+    kept_by   networks of the catalog that have the property; empty where nothing of ours could lack it
     original  makes the same from the document's own code
     ours      makes it of the builders of `kept_by`
     on_meta   whether shapes are enough, so that nothing has values
@@ -62,3 +62,9 @@ class Bug:
             except AssertionError as error:
                 return str(error)
         return ""
+
+
+@cache
+def shown(bug: Bug) -> str:
+    """What the property says about the specimen; asked once, for the tests and for the page."""
+    return bug.complaint(bug.specimen)

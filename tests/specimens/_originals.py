@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from types import ModuleType, SimpleNamespace
 from typing import Any
+from unittest.mock import patch
 
 import torch
 import torch.nn.functional as F
@@ -110,11 +111,8 @@ class Original:
         stand_in = ModuleType("torchsummary")
         stand_in.__dict__["summary"] = lambda *_: None
         namespace = {**GIVEN, **names, "__name__": f"original_{self.document}_{self.snippet}"}
-        sys.modules["torchsummary"] = stand_in
-        try:
+        with patch.dict(sys.modules, {"torchsummary": stand_in}):
             exec(compile(self.text, f"{self.document} {self.snippet}", "exec"), namespace)
-        finally:
-            del sys.modules["torchsummary"]
         return SimpleNamespace(**namespace)
 
 

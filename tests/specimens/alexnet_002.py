@@ -33,7 +33,7 @@ def convolutions(padding: int, channels: int, groups: int = 1, norm: bool = Fals
 
 
 class Broken(nn.Module):
-    """For 227x227; of any other size it makes rows of 6,400 numbers out of whatever there is."""
+    """For 227x227; of images of another size it makes rows of 6,400 numbers where their numbers divide by that."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -83,8 +83,8 @@ BUGS = [
         document="002",
         snippet="AlexNet",
         severity="risk",
-        bug="view(-1, 6400) makes rows of 6,400 numbers whatever the size of the image; one image of 224x224 has "
-        "4,096.",
+        bug="view(-1, 6400) makes rows of 6,400 numbers out of a whole batch, where its numbers divide by that: an "
+        "image of 224x224 has 4,096, so that one crashes and 25 become 16 rows.",
         holds="There are as many rows out as images in, or the size is refused.",
         property=keeps_the_batch(25, 1, 224, 224),
         shows="25 images of 1x224x224 in, 16 rows out",
@@ -98,8 +98,9 @@ BUGS = [
         name="the_second_convolution_keeps_the_size",
         document="002",
         snippet="AlexNet",
-        severity="bug",
-        bug="The second convolution has no padding, so that its map is 23x23 and the head reads 5x5 maps.",
+        severity="note",
+        bug="The second convolution has no padding, so that its map is 23x23 and the head reads 5x5 maps. The "
+        "document prints no sizes of maps, and its head fits.",
         holds="The maps are 55, 27 and 13 pixels wide (NIPS 2012, Figure 2).",
         property=measures("distinct_sides", [13, 27, 55], *GRAY),
         shows="distinct sides [11, 23, 55]",
@@ -162,7 +163,7 @@ BUGS = [
         bug="The first convolution takes one channel, and the images that the text speaks of, ImageNet's, have three.",
         holds="A colour image is taken.",
         property=takes(3, 227, 227),
-        shows="3x227x227 images are refused",
+        shows="3x227x227 images are refused: 3 channels for a convolution of 1",
         specimen=Broken,
         repaired=Repaired,
         kept_by=("alexnet",),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import torch
+import torch.nn.functional as F
 from torch import nn
 
 from tests.specimens._bug import Bug
@@ -24,7 +25,7 @@ def head() -> nn.Sequential:
 
 
 class Broken(nn.Module):
-    """It takes 28x28; of any other size it makes rows of 256 numbers out of whatever there is."""
+    """It takes 28x28; of images of another size it makes rows of 256 numbers where their numbers divide by that."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -43,29 +44,42 @@ class Repaired(Broken):
         return x
 
 
-# Proc. IEEE 86(11), Table I: the maps of S2 that each map of C3 reads.
-READ = "012 123 234 345 045 015 0123 1234 2345 0345 0145 0125 0134 1245 0235 012345".split()
+# Proc. IEEE 86(11), Table I: the maps of S2 that each map of C3 reads, by how many they are.
+THREE = "012 123 234 345 045 015".split()
+FOUR = "0123 1234 2345 0345 0145 0125 0134 1245 0235".split()
+
+
+def squashed(x: torch.Tensor) -> torch.Tensor:
+    return 1.7159 * torch.tanh(2 / 3 * x)  # appendix A
 
 
 class LeNet5(nn.Module):
-    """The network of 1998 as far as its parameters go, with logits where the paper has distances from bitmaps."""
+    """The network of 1998 (section II.B), with trainable poolings and ten bitmaps that are not trained."""
+
+    bitmaps: torch.Tensor
 
     def __init__(self) -> None:
         super().__init__()
         self.c1 = nn.Conv2d(1, 6, 5)
-        self.c3 = nn.ModuleList(nn.Conv2d(len(maps), 1, 5) for maps in READ)
+        self.three = nn.Conv2d(18, 6, 5, groups=6)
+        self.four = nn.Conv2d(36, 9, 5, groups=9)
+        self.six = nn.Conv2d(6, 1, 5)
         self.scales = nn.ParameterList(torch.ones(maps, 1, 1) for maps in (6, 16))
         self.shifts = nn.ParameterList(torch.zeros(maps, 1, 1) for maps in (6, 16))
         self.c5 = nn.Conv2d(16, 120, 5)
         self.f6 = nn.Linear(120, 84)
-        self.bitmaps = nn.Buffer(torch.ones(10, 84))
+        self.register_buffer("bitmaps", torch.ones(10, 84))
+
+    def pooled(self, x: torch.Tensor, layer: int) -> torch.Tensor:
+        return squashed(self.scales[layer] * F.avg_pool2d(x, 2, divisor_override=1) + self.shifts[layer])
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
-        s2 = torch.tanh(nn.functional.avg_pool2d(torch.tanh(self.c1(x)), 2) * self.scales[0] + self.shifts[0])
-        c3 = torch.cat([conv(s2[:, [*map(int, maps)]]) for conv, maps in zip(self.c3, READ, strict=True)], 1)
-        s4 = torch.tanh(nn.functional.avg_pool2d(torch.tanh(c3), 2) * self.scales[1] + self.shifts[1])
-        f6 = torch.tanh(self.f6(torch.tanh(self.c5(s4)).flatten(1)))
-        return f6 @ self.bitmaps.T
+        s2 = self.pooled(squashed(self.c1(x)), 0)
+        maps = s2.chunk(6, 1)
+        three, four = (torch.cat([maps[int(read)] for read in "".join(reads)], 1) for reads in (THREE, FOUR))
+        c3 = squashed(torch.cat([self.three(three), self.four(four), self.six(s2)], 1))
+        f6 = squashed(self.f6(squashed(self.c5(self.pooled(c3, 1))).flatten(1)))
+        return (f6.unsqueeze(1) - self.bitmaps).square().sum(2)
 
 
 BUGS = [
@@ -74,9 +88,8 @@ BUGS = [
         document="002",
         snippet="LeNet",
         severity="risk",
-        bug="view(-1, 256) makes rows of 256 numbers whatever the size of the image, so that images of 32x32 are "
-        "cut up "
-        "and their pieces joined.",
+        bug="view(-1, 256) makes rows of 256 numbers out of a whole batch, where its numbers divide by that: an image "
+        "of 32x32 has 400, so that one crashes and 16 become 25 rows.",
         holds="There are as many rows out as images in, or the size is refused.",
         property=keeps_the_batch(16, 1, 32, 32),
         shows="16 images of 1x32x32 in, 25 rows out",
@@ -91,8 +104,7 @@ BUGS = [
         snippet="LeNet",
         severity="note",
         bug="The text calls it LeNet-5, and it is not that of the paper: C3 reads all maps, the poolings have no "
-        "parameters "
-        "and take maxima, the images are 28x28.",
+        "parameters and take maxima, the images are 28x28.",
         holds="LeNet-5 has 60,000 trainable parameters (Proc. IEEE 86(11), section II.B).",
         property=has_parameters(60_000),
         shows="44,426 parameters; 60,000 expected",

@@ -59,22 +59,23 @@ def resnet18(it: Original) -> Callable[..., nn.Module]:
     return lambda **options: run.ResNet(run.BasicBlock, [2, 2, 2, 2], **options)
 
 
+OPTIONS = {"groups": 32, "width_per_group": 4}
+
 BUGS = [
     Bug(
         name="every_option_is_heeded",
         document="002",
         snippet="ResNet",
         severity="bug",
-        bug="BasicBlock's **kwargs swallow groups and width_per_group: ResNet-18 has 11,689,512 parameters "
-        "whatever they "
-        "are.",
+        bug="BasicBlock's **kwargs swallow groups and width_per_group: ResNet-18 has 11,689,512 parameters whatever "
+        "they are.",
         holds="Every option changes the network, or is refused.",
-        property=heeds(3, 64, 64, groups=32, width_per_group=4),
+        property=heeds(3, 64, 64),
         shows="accepted and ignored: groups, width_per_group",
-        specimen=lambda: lambda **options: Small(Swallowing, **options),
-        repaired=lambda: lambda **options: Small(Refusing, **options),
+        specimen=lambda: (lambda **options: Small(Swallowing, **options), OPTIONS),
+        repaired=lambda: (lambda **options: Small(Refusing, **options), OPTIONS),
         kept_by=("resnet18",),
-        ours=lambda resnet18: resnet18,
-        original=resnet18,
+        ours=lambda resnet18: (resnet18, {"num_classes": 10, "in_channels": 1}),  # the options that it has
+        original=lambda it: (resnet18(it), OPTIONS),
     ),
 ]

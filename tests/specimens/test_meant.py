@@ -19,6 +19,7 @@ EVAL = (False,)  # dropouts that stand elsewhere are seen in train mode only
 
 REPAIRED: dict[str, tuple[Callable[[], nn.Module], dict[str, int], tuple[bool, ...]]] = {
     "lenet5_28": (lenet_002.Repaired, {}, BOTH),
+    "lenet5": (lenet_002.LeNet5, {}, BOTH),
     "alexnet": (alexnet_002.Repaired, {}, BOTH),
     "alexnet in_channels=1": (lambda: alexnet_002.Repaired(1, 10), {"in_channels": 1, "num_classes": 10}, BOTH),
     "alexnet of 003": (alexnet_003.Repaired, {}, EVAL),

@@ -7,8 +7,10 @@ from pathlib import Path
 import pytest
 import torch
 
+from tests.specimens import vgg_001
 from tests.specimens._bug import Bug
 from tests.specimens._originals import FILES, FOLDER, Original, indented, missing, original
+from tests.specimens._properties import parses
 from tests.specimens.test_specimens import every_bug
 
 
@@ -17,6 +19,11 @@ from tests.specimens.test_specimens import every_bug
 def test_the_original_has_the_bug_of_its_specimen(bug: Bug) -> None:
     it = original(bug.document, bug.snippet)
     assert bug.shows in bug.complaint(lambda: bug.original(it))
+
+
+@pytest.mark.skipif(bool(missing()), reason=missing())
+def test_the_damaged_statement_is_python_once_it_compares() -> None:
+    parses(vgg_001.statement(original("001", "VGG")).replace("v = M", "v == M"))
 
 
 @pytest.mark.skipif(bool(missing()), reason=missing())

@@ -29,12 +29,11 @@ BUGS = [
         document="003",
         snippet="VGG",
         severity="bug",
-        bug='The docstring says "VGG 16-layer model (configuration D)" and the text names the paper, whose '
-        "224x224 images "
-        "crash: the head is for 32x32.",
+        bug='The docstring says "VGG 16-layer model (configuration D)" and the text names the paper, whose 224x224 '
+        "images crash: the head is for 32x32.",
         holds="A 224x224 image is taken (arXiv:1409.1556, section 2.1).",
         property=takes(3, 224, 224),
-        shows="3x224x224 images are refused",
+        shows="images are refused: 25,088 numbers a row for a fully connected layer of 512",
         specimen=broken,
         repaired=lambda: VGG(16),
         kept_by=("vgg16",),
@@ -45,8 +44,7 @@ BUGS = [
         document="003",
         snippet="VGG",
         severity="note",
-        bug="The head is 512, 512 and 10 wide, a usual one for CIFAR: the network has a ninth of the paper's "
-        "parameters.",
+        bug="The head is 512, 512 and 10 wide, a usual one for CIFAR: the network has a ninth of the parameters.",
         holds="Configuration D has fully connected layers of 4096, 4096 and 1000 (arXiv:1409.1556, Table 1).",
         property=measures("parameters", 138_357_544, 3, 32, 32),
         shows="parameters 15245130",

@@ -1,0 +1,195 @@
+"""A network under examination: how it is built, the sizes that it says it takes, and its weights."""
+
+from __future__ import annotations
+
+import copy
+import functools
+import gc
+import re
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from functools import cached_property
+
+import torch
+from torch import nn
+
+from repro import models
+from repro.graph import Graph, trace
+from repro.layers import Layer
+from repro.parity.network import Network, Stopwatch, widened
+from repro.references import Source
+from tests.properties.receptive_fields import placed, sensitive, windowed
+from tests.properties.sizes import Sides
+
+CLASSES = 10  # LeNet-5 has targets for ten at most
+HEAVY = 10_000_000  # weights from which on a network is run on fewer examples
+DEEP = 60  # layers with weights from which on it is so too: each costs a trace of seconds
+
+
+def any_side(_: int) -> bool:
+    """Whether a side is admissible, of which nothing is asked but its size."""
+    return True
+
+
+@dataclass
+class Case:
+    """One network; what is expensive is made once.
+
+    make      builds it, given num_classes and in_channels
+    channels  of the images that it was made for
+    side      the shorter one of these images, in pixels
+    dropouts  the rates that its source has, in the order in which they run in train mode
+    admits    whether a side between the smallest and the largest is admissible
+    """
+
+    name: str
+    make: Callable[..., nn.Module]
+    channels: int
+    side: int
+    dropouts: Sequence[float] = ()
+    admits: Callable[[int], bool] = any_side
+    _built: dict[tuple[int, int], nn.Module] = field(default_factory=dict)
+    _windowed: dict[int, list[Layer]] = field(default_factory=dict)
+
+    def bare(self, classes: int = CLASSES, channels: int | None = None) -> nn.Module:
+        """The network on the meta device: shapes and no values."""
+        key = classes, self.channels if channels is None else channels
+        if key not in self._built:
+            with torch.device("meta"):
+                self._built[key] = self.make(num_classes=key[0], in_channels=key[1]).eval()
+        return self._built[key]
+
+    def images(self, batch: int, height: int, width: int) -> torch.Tensor:
+        """Images without values."""
+        return torch.empty(batch, self.channels, height, width, device="meta")
+
+    @cached_property
+    def sides(self) -> Sides:
+        """What it takes in eval mode."""
+        return self._asked(training=False)
+
+    @cached_property
+    def training_sides(self) -> Sides:
+        """What it takes in train mode, where auxiliary heads may ask for more."""
+        return self._asked(training=True)
+
+    def _asked(self, training: bool) -> Sides:
+        """The bounds that it names when it is given nothing."""
+        network = self.bare().train(training)
+        try:
+            network(self.images(1, 0, 0))
+        except ValueError as error:
+            found = Sides.told(str(error))
+            if found is None:
+                raise AssertionError(f"{self.name}: a refusal does not say what is taken: {error}") from error
+            return found
+        finally:
+            network.eval()
+        raise AssertionError(f"{self.name}: an image without a pixel was taken")
+
+    def graph(self, batch: int, height: int, width: int) -> Graph:
+        """The graph of eval mode."""
+        return trace(self.bare(), self.images(batch, height, width))
+
+    @cached_property
+    def _network(self) -> Network:
+        side = self.training_sides.at_least(33)
+        source = Source(self.name, lambda: self.make(num_classes=CLASSES, in_channels=self.channels))
+        network = Network.of(source, (self.channels, side, side), Stopwatch(), batch=1)
+        network.batch = 3  # of train mode, where heads may normalise a single position
+        return network
+
+    @cached_property
+    def _values(self) -> dict[str, torch.Tensor]:
+        """Closed-form weights that keep every layer awake, those that only train mode reads among them."""
+        side = self.training_sides.at_least(33)
+        return self._network.conditioned((self.channels, side, side), seed=0)
+
+    @cached_property
+    def exact(self) -> nn.Module:
+        """The network in float64 and eval mode."""
+        self._network.install(widened(self._values))
+        return self._network.module.eval()
+
+    @cached_property
+    def trained(self) -> nn.Module:
+        """The network in float32."""
+        network = copy.deepcopy(self.bare())
+        buffers = dict(network.named_buffers())  # which training writes into
+        state = {key: tensor.clone() if key in buffers else tensor for key, tensor in self._values.items()}
+        network.load_state_dict(state, assign=True)
+        return network.requires_grad_()
+
+    @property
+    def smallest_batch(self) -> int:
+        """The fewest images that it can be trained on."""
+        return NORMALISES_ONE_POSITION.get(self.name, 1)
+
+    @cached_property
+    def sensitive(self) -> nn.Module:
+        """The network whose pixels are felt wherever they are seen."""
+        return sensitive(self.bare())
+
+    def windowed(self, side: int) -> list[Layer]:
+        """The layers whose receptive fields can be looked at in square images, in one place at least."""
+        if side not in self._windowed:
+            found = windowed(self.bare(), self.graph(1, side, side))
+            self._windowed[side] = [layer for layer in found if placed(layer, side, 0) and placed(layer, side, 1)]
+        return self._windowed[side]
+
+    @cached_property
+    def examples(self) -> int:
+        """How many examples it is run on in the profile `ci`: fewer for what is large or deep."""
+        weights = [parameter for parameter in self.bare().parameters() if parameter.ndim > 1]
+        return 1 if len(weights) > DEEP or sum(weight.numel() for weight in weights) > HEAVY else 3
+
+
+def case(name: str) -> Case:
+    """That of the catalog; the one before is let go first, since two VGGs are gigabytes each."""
+    if name not in _HELD:
+        _HELD.clear()
+        gc.collect()
+        channels, height, width = models.get(name).input_size
+        build, admits = functools.partial(models.build, name), ADMITS.get(name, any_side)
+        _HELD[name] = Case(name, build, channels, min(height, width), dropouts(name), admits)
+    return _HELD[name]
+
+
+_HELD: dict[str, Case] = {}
+
+
+def dropouts(name: str) -> tuple[float, ...]:
+    """The rates of dropout of a network, in the order in which they run; nothing where its source has none."""
+    return next((rates for pattern, rates in DROPOUTS.items() if re.fullmatch(pattern, name)), ())
+
+
+# Szegedy et al. 2015, section 4: the convolutions of the auxiliary head are normalised, and the last one has a map of
+# one position. Over one image it has no variance; over two, normalisation makes -1 and 1 of any two values.
+NORMALISES_ONE_POSITION = {"inception_v3": 3}
+
+# Two concatenations of the released network fit only if both pools of stride 2 before them halve an even map.
+ADMITS: dict[str, Callable[[int], bool]] = {"bn_inception_caffe2": lambda side: (side + 1) // 8 % 4 == 0}
+
+DROPOUTS: dict[str, tuple[float, ...]] = {
+    # Krizhevsky et al. 2012, section 4.2: the first two fully connected layers. BVLC's file has the same; so have
+    # the networks called after "One weird trick", whose paper does not speak of dropout.
+    "alexnet(_owt|_bvlc)?": (0.5, 0.5),
+    # Zeiler and Fergus 2013, section 3: layers 6 and 7; zfnet512 is ONNX's, whose graph has none.
+    "zfnet(_wide)?": (0.5, 0.5),
+    # Simonyan and Zisserman 2014, section 3.1
+    "vgg.*": (0.5, 0.5),
+    # Lin et al. 2013, section 4.1: after all but the last mlpconv; the released ImageNet network before the last only
+    "nin_cifar10": (0.5, 0.5),
+    "nin_imagenet": (0.5,),
+    # Szegedy et al. 2014, Table 1 and section 5: 40 %, and 70 % in both heads, which run first; torchvision has 0.2
+    "googlenet(_bn|_bvlc)?": (0.7, 0.7, 0.4),
+    "googlenet_torchvision": (0.7, 0.7, 0.2),
+    # torchvision's; Szegedy et al. 2015 print none
+    "inception_v3": (0.5,),
+    # Szegedy et al. 2016, Figures 9 and 15: keep 0.8
+    "inception_(v4|resnet_v.)": (0.2,),
+    # Zagoruyko and Komodakis 2016, section 3: 0.3 on CIFAR and 0.4 on SVHN, one in each block; the depth is 6n + 4
+    "wrn_28_10_dropout": (0.3,) * 12,
+    "wrn_40_10_dropout": (0.3,) * 18,
+    "wrn_16_8_dropout": (0.4,) * 6,
+}

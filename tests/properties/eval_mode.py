@@ -1,0 +1,175 @@
+"""What holds of a network in eval mode; one drawn batch of images serves all of it.
+
+All in float64, where what is equal in exact arithmetic is equal to 1e-10 of the spread (`repro.budget.FLOAT64_LIMIT`).
+"""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+import torch
+from torch import nn
+from torch.nn.modules.dropout import _DropoutNd
+
+from repro import budget, fill
+from repro.graph import Graph
+from tests.properties._property import Group
+
+EVAL = Group["Eval"]("eval mode")
+
+
+@dataclass
+class Eval:
+    """A network on a batch of images, and on some of them again in other ways.
+
+    network  in float64 and eval mode
+    bare     the same on the meta device, without values
+    graph    of the network for such a batch
+    classes  that it was built for
+    order    the images of a second batch, which has them in another order
+    row      the image that another one takes the place of in a third
+    """
+
+    network: nn.Module
+    bare: nn.Module
+    graph: Graph
+    classes: int
+    images: torch.Tensor
+    order: list[int]
+    row: int
+
+    def run(self, images: torch.Tensor, network: nn.Module | None = None) -> torch.Tensor:
+        """The logits; the images given stay as they are."""
+        with torch.inference_mode():
+            logits: torch.Tensor = (network or self.network)(images.clone(memory_format=torch.preserve_format))
+        return logits
+
+    @cached_property
+    def logits(self) -> torch.Tensor:
+        """Of the images as drawn."""
+        return self.run(self.images)
+
+    @cached_property
+    def alone(self) -> torch.Tensor:
+        """Of the first image as a batch of its own."""
+        return self.run(self.images[:1])
+
+    @cached_property
+    def again(self) -> Again:
+        """The same once more, watched."""
+        image = self.images[:1].clone()
+        with dropouts_watched(self.network) as changing, torch.inference_mode():
+            logits = self.network(image)
+        return Again(logits, image, changing)
+
+    def with_state(self, state: dict[str, torch.Tensor]) -> nn.Module:
+        """A new network that has these tensors, not copied."""
+        network = copy.deepcopy(self.bare)
+        network.load_state_dict(state, strict=True, assign=True)
+        return network.eval()
+
+
+@dataclass
+class Again:
+    """What a run on one image did beside returning logits.
+
+    image     as it left it
+    changing  the dropout modules that changed what they were given
+    """
+
+    logits: torch.Tensor
+    image: torch.Tensor
+    changing: list[str]
+
+
+@contextmanager
+def dropouts_watched(network: nn.Module) -> Iterator[list[str]]:
+    """The paths of the dropout modules that change what they are given."""
+    changing: list[str] = []
+    with ExitStack() as hooks:
+        for path, module in network.named_modules():
+            if isinstance(module, _DropoutNd):
+
+                def watch(_: nn.Module, given: Any, returned: torch.Tensor, path: str = path) -> None:
+                    if not torch.equal(given[0], returned):
+                        changing.append(path)
+
+                hooks.callback(module.register_forward_hook(watch).remove)
+        yield changing
+
+
+@EVAL.states("the output has the shape that the graph predicts: one row of logits for each image, one for each class")
+def shape_as_predicted(run: Eval) -> None:
+    predicted = run.graph.shape(run.graph.returned[0])
+    assert predicted == (len(run.images), run.classes), f"the graph predicts {predicted}"
+    assert run.logits.shape == predicted, f"{tuple(run.logits.shape)}, where the graph predicts {predicted}"
+
+
+@EVAL.states("the batch is kept: as many rows as images")
+def batch_kept(run: Eval) -> None:
+    assert len(run.logits) == len(run.images), f"{len(run.images)} images in, {len(run.logits)} rows out"
+
+
+@EVAL.states("row i of the output depends on row i of the input only")
+def rows_independent(run: Eval) -> None:
+    images = run.images.clone()
+    images[run.row] = fill.image(1, 1, images.shape[1:])[0].double()
+    others = [row for row in range(len(images)) if row != run.row]
+    if others:
+        verdict = budget.agree(run.run(images)[others], run.logits[others])
+        assert verdict.passed, f"another image in row {run.row} changes the rows {others}"
+
+
+@EVAL.states("images in another order give the same rows in that order")
+def order_followed(run: Eval) -> None:
+    verdict = budget.agree(run.run(run.images[run.order]), run.logits[run.order])
+    assert verdict.passed, f"images in the order {run.order} do not give the rows in that order"
+
+
+@EVAL.states("an image alone gives the row that it gives among others")
+def one_image_alone(run: Eval) -> None:
+    assert run.alone.shape == (1, run.classes), f"one image in, {tuple(run.alone.shape)} out"
+    assert budget.agree(run.alone[0], run.logits[0]).passed, "an image alone gives another row than among others"
+
+
+@EVAL.states("two runs on the same image give the same bits")
+def deterministic(run: Eval) -> None:
+    assert torch.equal(run.alone, run.again.logits), "two runs on the same image differ"
+
+
+@EVAL.states("a dropout module is the identity")
+def dropout_is_identity(run: Eval) -> None:
+    assert not run.again.changing, f"{run.again.changing[0]} changes what it is given"
+
+
+@EVAL.states("the image is left alone, whatever runs in place")
+def image_left_alone(run: Eval) -> None:
+    assert torch.equal(run.images[:1], run.again.image), "the image given is changed"
+
+
+@EVAL.states("weights and images in channels_last give the same logits, within the budget of float64")
+def channels_last_is_layout_only(run: Eval) -> None:
+    state = run.network.state_dict()
+    state.update((key, channels_last(tensor)) for key, tensor in state.items() if tensor.ndim == 4)
+    verdict = budget.agree(run.run(channels_last(run.images), run.with_state(state)), run.logits)
+    assert verdict.passed, f"off by {verdict.max_actual:.1e} of the spread in channels_last"
+
+
+def channels_last(tensor: torch.Tensor) -> torch.Tensor:
+    return tensor.contiguous(memory_format=torch.channels_last)
+
+
+@EVAL.states("a state_dict loaded into a new network gives the same state_dict and the same logits, bit for bit")
+def state_dict_round_trip(run: Eval) -> None:
+    state = run.network.state_dict()
+    other = copy.deepcopy(run.bare).to(torch.float64).to_empty(device="cpu").eval()
+    other.load_state_dict(state, strict=True)
+    for (key, tensor), (name, loaded) in zip(state.items(), other.state_dict().items(), strict=True):
+        assert key == name, f"{name} is where {key} was"
+        assert torch.equal(tensor, loaded), f"{key} is not as it was saved"
+    assert torch.equal(run.run(run.images[:1], other), run.alone), "a new network with the same state_dict differs"
