@@ -1,4 +1,4 @@
-"""Hypothesis profiles, and one thread a worker; nothing else."""
+"""Hypothesis profiles, one thread a worker, and memory that a worker keeps; nothing else."""
 
 from __future__ import annotations
 
@@ -10,6 +10,10 @@ if "PYTEST_XDIST_WORKER" in os.environ:
     os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 from hypothesis import HealthCheck, settings
+
+from repro import process
+
+process.keep_memory()  # networks of a gigabyte follow each other
 
 # deadline: the first example of a test pays for torch's imports. derandomize: a red CI run can be repeated at home.
 _COMMON = {"deadline": None, "suppress_health_check": [HealthCheck.too_slow]}

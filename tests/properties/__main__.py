@@ -16,7 +16,7 @@ from tests.properties.train_mode import TRAIN
 
 HOW = {
     "eval mode": "One to four images of a size near the smallest, in float64, where what is equal in exact arithmetic "
-    "is equal to 1e-10 of the spread; closed-form weights under which every layer is awake.",
+    "is equal to 1e-10 of the spread; weights from a formula under which no layer is silent.",
     "train mode": "As few images as it takes, forward and backward, and one more, forward; in float32.",
     "sizes": "One to four images, one to nine classes, one to four channels, heights and widths up to 40 pixels above "
     "the smallest; without values.",
@@ -45,18 +45,21 @@ def page() -> Iterator[str]:
         yield joined(HOW[group.name])
         if group is TRAIN:
             yield joined(
-                f"One image is enough for all but {few}, whose auxiliary head normalises a map of one position: one "
-                "image has no variance there, and of two values normalisation makes -1 and 1 whatever they are."
+                f"One image is enough for all but {few}: its auxiliary head normalises a map of 1x1, where one image "
+                "has no variance and two always become -1 and 1."
             )
         yield from table(
             (each.statement, [planted.mistake for planted in PLANTED if planted.property == name])
             for name, each in group.properties.items()
         )
-    yield "## Of the parts\n"
+    yield "## Of the parts that networks are made of\n"
     yield joined(f"{EXAMPLES} drawn examples of each, and twenty times as many under `nox -s thorough`.")
     yield from table((part.statement, list(part.broken)) for part in PARTS)
-    yield "## Of the mechanism\n"
-    yield joined("On small random networks, drawn as data and written in two styles (`tests/strategies.py`).")
+    yield "## Of the comparison itself\n"
+    yield joined(
+        "On small random networks that are drawn as data and built from it twice, as two people would write them: of "
+        "other layers and calls, under other names, defined in another order (`tests/strategies.py`)."
+    )
     yield from table((each.statement, [each.fault]) for each in PROPERTIES)
 
 

@@ -81,7 +81,7 @@ def sizes_up_to(network: Case, side: int) -> st.SearchStrategy[tuple[int, int]]:
 def eval_mode(network: Case, data: st.DataObject) -> Eval:
     """A few images of a size near the smallest."""
     batch = data.draw(batches(), label="batch")
-    height, width = data.draw(sizes_up_to(network, max(network.sides.smallest + 8, SMALL)), label="size")
+    height, width = data.draw(sizes_up_to(network, max(network.sides.smallest + 4, SMALL)), label="size")
     images = fill.image(0, batch, (network.channels, height, width)).double()
     order = data.draw(orders(batch), label="order")
     row = data.draw(st.integers(0, batch - 1), label="row")

@@ -156,7 +156,7 @@ def image_left_alone(run: Eval) -> None:
 def channels_last_is_layout_only(run: Eval) -> None:
     state = run.network.state_dict()
     state.update((key, channels_last(tensor)) for key, tensor in state.items() if tensor.ndim == 4)
-    verdict = budget.agree(run.run(channels_last(run.images), run.with_state(state)), run.logits)
+    verdict = budget.agree(run.run(channels_last(run.images[:1]), run.with_state(state)), run.alone)
     assert verdict.passed, f"off by {verdict.max_actual:.1e} of the spread in channels_last"
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import cached_property
 from typing import NamedTuple
 
 import torch
@@ -53,6 +54,7 @@ class Sized:
     sides: Sides
     admits: Callable[[int], bool]
 
+    @cached_property
     def network(self) -> nn.Module:
         """Without values, in eval mode."""
         with torch.device("meta"):
@@ -64,7 +66,7 @@ class Sized:
 
     def graph(self) -> Graph:
         """Traced at the drawn size."""
-        return trace(self.network(), self.images(self.height, self.width))
+        return trace(self.network, self.images(self.height, self.width))
 
 
 @SIZES.states("any admissible size gives (batch, classes), and every window as many positions as arithmetic says")
@@ -109,11 +111,10 @@ def arithmetic(graph: Graph, node: Node, side: int) -> int:
 
 @SIZES.states("just below the smallest side, and above the largest, a ValueError says what was given and what is taken")
 def other_sizes_are_refused(sized: Sized) -> None:
-    network = sized.network()
     smallest, largest = sized.sides
     for side in [smallest - 1] + ([] if largest is None else [largest + 1]):
         for height, width in ((side, sized.width), (sized.height, side)):
-            told = refusal(network, sized.images(height, width))
+            told = refusal(sized.network, sized.images(height, width))
             assert f"{height}x{width}" in told, f"a refusal that does not say what was given: {told}"
             assert Sides.told(told) == sized.sides, f"a refusal that does not say what is taken: {told}"
 
@@ -122,18 +123,17 @@ def other_sizes_are_refused(sized: Sized) -> None:
 def sides_that_do_not_fit_are_refused(sized: Sized) -> None:
     between = range(sized.sides.smallest, sized.sides.at_least(sized.sides.smallest + 40))
     for side in [side for side in between if not sized.admits(side)][:1]:
-        told = refusal(sized.network(), sized.images(side, sized.width))
+        told = refusal(sized.network, sized.images(side, sized.width))
         assert f"{side}x{sized.width}" in told, f"a refusal that does not say what was given: {told}"
 
 
 @SIZES.states("other channels or another rank are refused by a ValueError that says what was given and what is taken")
 def other_shapes_are_refused(sized: Sized) -> None:
-    network = sized.network()
     image = sized.images(sized.height, sized.width)
     more = torch.cat([image, image[:, :1]], dim=1)
     fewer = [image[:, :channels] for channels in sorted({1, sized.channels - 1} - {0, sized.channels})]
     for given in (more, *fewer, image[0], image[..., None]):
-        told = refusal(network, given)
+        told = refusal(sized.network, given)
         assert str(tuple(given.shape)) in told, f"a refusal that does not say what was given: {told}"
         taken = f"takes (batch, {sized.channels}, height, width)"
         assert taken in told, f"a refusal that does not say what is taken: {told}"

@@ -133,7 +133,7 @@ def every_parameter_gets_a_gradient(run: Train) -> None:
 
 
 @TRAIN.states(
-    "dropouts are as many as the source has, each with its rate, and scale what they keep; nothing else draws"
+    "dropouts are as many as the source has, each with its rate, and scale what they keep; nothing else is random"
 )
 def dropout_has_its_rate(run: Train) -> None:
     dropped = run.fewest.dropped

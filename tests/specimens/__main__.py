@@ -1,4 +1,4 @@
-"""Print the page of the bugs: python -m tests.specimens > docs/snippets.md."""
+"""Print the page of the bugs: python -m tests.specimens > docs/snippets.md; or one bug, which is named after it."""
 
 from __future__ import annotations
 
@@ -30,21 +30,25 @@ def page() -> Iterator[str]:
     """The lines of the page."""
     counts = {word: sum(bug.severity == word for bug in BUGS) for word in ORDER}
     yield "# Bugs of published snippets\n"
+    damage = sum(bug.severity == "bug" and bug.document == "001" for bug in BUGS)
     yield joined(
-        "Four documents from the web have nine snippets of CNNs. Here is what is wrong with them: "
-        f"{len(BUGS)} entries, {counts['bug']} bugs, {counts['risk']} risks, {counts['note']} notes. For each entry "
-        "`tests/specimens/` has a property as a test, a specimen of our own with the same bug (most are networks, some "
-        "are functions, values or a few lines of text), and the repaired form. The property fails on the specimen, "
-        "passes on the repaired form, and passes on the networks of the catalog named under *kept by*, or on the files "
-        "that they are in; a dash stands where nothing in the catalog could have the bug. *Shown* is what the property "
-        "says about the specimen, measured when this page was made (`python -m tests.specimens`; a test holds it "
-        "current).",
+        f"Four documents from the web have nine snippets of CNNs. We found {len(BUGS)} things in them: "
+        f"{counts['bug']} bugs, of which {damage} are OCR damage of one document and no mistakes of its author, "
+        f"{counts['risk']} risks and {counts['note']} notes. For each we wrote a property as a test, a specimen with "
+        "the same bug (most are networks, some are functions, values or a few lines of text) and a repaired form: in "
+        "[tests/specimens](../tests/specimens). The property fails on the specimen; it passes on the repaired form and "
+        "on the networks of the catalog under *passes on*, or the files that they are in. A dash stands where nothing "
+        "in the catalog could have the bug. *Shown* is what the property says about the specimen. To see one:",
+    )
+    yield f"```\npython -m tests.specimens {BUGS[0].document}-{BUGS[0].snippet}-{BUGS[0].name}\n```\n"
+    yield joined(
         "**bug**: it contradicts the document, crashes, or cannot have been meant. **risk**: it works as shown and "
         "breaks in ordinary use, such as another image size, a batch of one, no GPU. **note**: a common departure that "
         "somebody may have wanted, or something redundant.",
-        f"The documents are not part of this project. With {FOLDER} set to a folder that has them, the same properties "
-        "are asked of the snippets themselves, or for 001 as is told there, and fail with the same telling words; "
-        "without it these tests are skipped. A document runs only if its SHA-256 is that of the file that was read.",
+        "The documents are other people's and not part of this project; what is known of them is the name and the "
+        f"SHA-256 of the file. With {FOLDER} set to a folder that has them, the same properties are asked of the "
+        "snippets themselves (of 001 as is told there) and have to say the same; without it these tests are skipped. A "
+        "document runs only if its SHA-256 is that of the file that was read.",
     )
     for document in FILES:
         yield from table(document)
@@ -55,9 +59,9 @@ def page() -> Iterator[str]:
 def table(document: str) -> Iterator[str]:
     """The bugs of one document, the snippets in their order and in each the bugs first."""
     file, digest = FILES[document]
-    yield f"## {file}\n"
-    yield joined(f"{WHAT[document]} SHA-256 `{digest}`.")
-    yield "| snippet | severity | bug | what should hold | shown | kept by | test |"
+    yield f"## Document {document}\n"
+    yield joined(f"{WHAT[document]} File {file}, SHA-256 `{digest}`.")
+    yield "| snippet | severity | what is wrong | what should hold | shown | passes on | test |"
     yield "|---|---|---|---|---|---|---|"
     own = [bug for bug in BUGS if bug.document == document]
     for bug in sorted(own, key=lambda bug: (SNIPPETS.index((bug.document, bug.snippet)), ORDER[bug.severity])):
@@ -65,12 +69,23 @@ def table(document: str) -> Iterator[str]:
     yield ""
 
 
+FILES_OF = {key: f"{key[1].lower()}_{key[0]}.py" for key in SNIPPETS}
+
+
 def row(bug: Bug) -> str:
     """One bug."""
     told = shown(bug)
     cut = told if len(told) <= LONGEST else f"{told[: LONGEST - 3]}..."
     kept = ", ".join(f"`{name}`" for name in bug.kept_by) or "—"
-    cells = [bug.snippet, bug.severity, escaped(bug.bug), escaped(bug.holds), f"`{cut}`", kept, f"`{bug.name}`"]
+    cells = [
+        bug.snippet,
+        bug.severity,
+        escaped(bug.bug),
+        escaped(bug.holds),
+        f"`{cut}`",
+        kept,
+        f"[`{bug.name}`](../tests/specimens/{FILES_OF[bug.document, bug.snippet]})",
+    ]
     return f"| {' | '.join(cells)} |"
 
 
@@ -88,7 +103,8 @@ def effect() -> Iterator[str]:
     yield "| | without | with |"
     yield "|---|--:|--:|"
     yield f"| loss before training (log 10 = 2.30) | {plain.first:.2f} | {doubled.first:.2f} |"
-    yield f"| gradient before training, of that without | 1 | 1/{plain.gradient / doubled.gradient:.0f} |"
+    weaker = plain.gradient / doubled.gradient
+    yield f"| norm of the gradient before training, over that without | 1 | 1/{weaker:.0f} |"
     yield f"| least loss that can be reached | 0 | {least_loss(10):.2f} |"
     yield f"| accuracy after {EPOCHS} epochs, {HELD_OUT} images held out | over {LEARNT:.0%} | under {LAGGING:.0%} |"
     yield ""
@@ -98,7 +114,7 @@ def claims() -> Iterator[str]:
     """What the documents say in numbers."""
     yield "## What the documents say in numbers\n"
     yield joined(
-        "Each is computed; *nearly* and round numbers are taken as within a tenth (`tests/specimens/test_claims.py`)."
+        "Each is computed; *nearly* and round numbers are true within a tenth (`tests/specimens/test_claims.py`)."
     )
     yield "| document | claim | true | measured |"
     yield "|---|---|---|---|"
@@ -107,5 +123,18 @@ def claims() -> Iterator[str]:
         yield f"| {claim.document} | {escaped(claim.says)} | {'yes' if true else 'no'} | {escaped(told)} |"
 
 
+def one(name: str) -> str:
+    """A bug by the name of its test: what is wrong, what the property says, and where the code is."""
+    named = {f"{bug.document}-{bug.snippet}-{bug.name}": bug for bug in BUGS}
+    if name not in named:
+        raise SystemExit(f"no bug is called {name!r}; there are:\n" + "\n".join(named))
+    bug = named[name]
+    lines = [f"{name} ({bug.severity}), tests/specimens/{FILES_OF[bug.document, bug.snippet]}", "", bug.bug]
+    lines += [f"should hold:    {bug.holds}", f"specimen:       FAIL {shown(bug)}"]
+    lines += [f"repaired form:  {bug.complaint(bug.repaired) or 'pass'}"]
+    lines += [f"{', '.join(bug.kept_by)}:  {bug.complaint(bug.build_ours) or 'pass'}"] if bug.kept_by else []
+    return "\n".join(lines)
+
+
 if __name__ == "__main__":
-    sys.stdout.write("\n".join(page()) + "\n")
+    print(one(sys.argv[1]) if len(sys.argv) > 1 else "\n".join(page()))

@@ -83,8 +83,8 @@ BUGS = [
         document="002",
         snippet="AlexNet",
         severity="risk",
-        bug="view(-1, 6400) makes rows of 6,400 numbers out of a whole batch, where its numbers divide by that: an "
-        "image of 224x224 has 4,096, so that one crashes and 25 become 16 rows.",
+        bug="view(-1, 6400) mixes images: one of 224x224 has 4,096 features, so that one image crashes and 25 "
+        "silently become 16 rows. flatten(1) keeps the batch.",
         holds="There are as many rows out as images in, or the size is refused.",
         property=keeps_the_batch(25, 1, 224, 224),
         shows="25 images of 1x224x224 in, 16 rows out",

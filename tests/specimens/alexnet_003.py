@@ -118,8 +118,8 @@ BUGS = [
         document="003",
         snippet="AlexNet",
         severity="risk",
-        bug="view(-1, 9216) makes rows of 9,216 numbers out of a whole batch, where its numbers divide by that: an "
-        "image of 224x224 has 6,400, so that one crashes and 36 become 25 rows.",
+        bug="view(-1, 9216) mixes images: one of 224x224 has 6,400 features, so that one image crashes and 36 "
+        "silently become 25 rows. flatten(1) keeps the batch.",
         holds="There are as many rows out as images in, or the size is refused.",
         property=keeps_the_batch(36, 3, 224, 224),
         shows="36 images of 3x224x224 in, 25 rows out",

@@ -88,8 +88,8 @@ BUGS = [
         document="002",
         snippet="LeNet",
         severity="risk",
-        bug="view(-1, 256) makes rows of 256 numbers out of a whole batch, where its numbers divide by that: an image "
-        "of 32x32 has 400, so that one crashes and 16 become 25 rows.",
+        bug="view(-1, 256) mixes images: one of 32x32 has 400 features, so that one image crashes and 16 silently "
+        "become 25 rows. view(x.size(0), -1) or flatten(1) keeps the batch.",
         holds="There are as many rows out as images in, or the size is refused.",
         property=keeps_the_batch(16, 1, 32, 32),
         shows="16 images of 1x32x32 in, 25 rows out",

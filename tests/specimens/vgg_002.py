@@ -84,8 +84,8 @@ BUGS = [
         document="002",
         snippet="VGG",
         severity="risk",
-        bug="view(-1, fc_features) makes rows of 25,088 numbers out of a whole batch, where its numbers divide by "
-        "that: an image of 32x32 has 512, so that one crashes and 49 become a single row.",
+        bug="view(-1, fc_features) mixes images: one of 32x32 has 512 features, so that one image crashes and 49 "
+        "silently become one row of 25,088. flatten(1) keeps the batch.",
         holds="There are as many rows out as images in, or the size is refused.",
         property=keeps_the_batch(49, 1, 32, 32),
         shows="49 images of 1x32x32 in, 1 rows out",
