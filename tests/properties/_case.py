@@ -13,14 +13,14 @@ from functools import cached_property
 import torch
 from torch import nn
 
-from repro import models
+from repro import fill, models
 from repro.graph import Graph, trace
 from repro.layers import Layer
-from repro.parity.network import Network, Stopwatch, widened
-from repro.references import Source
+from repro.parity.network import widened
 from tests.properties.receptive_fields import placed, sensitive, windowed
 from tests.properties.sizes import Sides
 
+SMALL = 24  # pixels of the largest images in eval mode, of networks that take smaller ones
 CLASSES = 10  # LeNet-5 has targets for ten at most
 HEAVY = 10_000_000  # weights from which on a network is run on fewer examples
 DEEP = 60  # layers with weights from which on it is so too: each costs a trace of seconds
@@ -49,6 +49,7 @@ class Case:
     dropouts: Sequence[float] = ()
     admits: Callable[[int], bool] = any_side
     _built: dict[tuple[int, int], nn.Module] = field(default_factory=dict)
+    _graph: dict[tuple[int, int, int], Graph] = field(default_factory=dict)
     _windowed: dict[int, list[Layer]] = field(default_factory=dict)
 
     def bare(self, classes: int = CLASSES, channels: int | None = None) -> nn.Module:
@@ -87,38 +88,53 @@ class Case:
             network.eval()
         raise AssertionError(f"{self.name}: an image without a pixel was taken")
 
-    def graph(self, batch: int, height: int, width: int) -> Graph:
-        """The graph of eval mode."""
-        return trace(self.bare(), self.images(batch, height, width))
+    @property
+    def seen_at(self) -> int:
+        """The largest side, in pixels, that it is run at in eval mode."""
+        return max(self.sides.smallest + 4, SMALL)
 
-    @cached_property
-    def _network(self) -> Network:
-        side = self.training_sides.at_least(33)
-        source = Source(self.name, lambda: self.make(num_classes=CLASSES, in_channels=self.channels))
-        network = Network.of(source, (self.channels, side, side), Stopwatch(), batch=1)
-        network.batch = 3  # of train mode, where heads may normalise a single position
-        return network
+    def graph(self, batch: int, height: int, width: int) -> Graph:
+        """The graph of eval mode; the last one is kept."""
+        key = batch, height, width
+        if key not in self._graph:
+            self._graph = {key: trace(self.bare(), self.images(*key))}
+        return self._graph[key]
+
+    def admissible(self, side: int) -> list[int]:
+        """The sides that it takes, up to this one, from the largest on; the smallest one in any case."""
+        sides = range(self.sides.smallest, self.sides.at_least(side) + 1)
+        return [each for each in sides if self.admits(each)][::-1]
 
     @cached_property
     def _values(self) -> dict[str, torch.Tensor]:
         """Closed-form weights that keep every layer awake, those that only train mode reads among them."""
+        tall, wide, *_ = [*self.admissible(self.seen_at), *self.admissible(self.seen_at)]
+        graph = self.graph(2, tall, wide)
+        own = self.bare().state_dict()
+        if fill.keeps_values(graph):
+            own = self.make(num_classes=CLASSES, in_channels=self.channels).state_dict()
         side = self.training_sides.at_least(33)
-        return self._network.conditioned((self.channels, side, side), seed=0)
+        heads = any(own[key].is_floating_point() for key in graph.state.keys() - graph.readers().keys())
+        # Three images: heads may normalise a single position.
+        training = trace(self.bare(), self.images(3, side, side), training=True) if heads else None
+        return fill.conditioned(graph, own, 0, training)
+
+    def _holding(self, state: dict[str, torch.Tensor]) -> nn.Module:
+        network = copy.deepcopy(self.bare())
+        network.load_state_dict(state, assign=True)
+        return network
 
     @cached_property
     def exact(self) -> nn.Module:
         """The network in float64 and eval mode."""
-        self._network.install(widened(self._values))
-        return self._network.module.eval()
+        return self._holding(widened(self._values))
 
     @cached_property
     def trained(self) -> nn.Module:
         """The network in float32."""
-        network = copy.deepcopy(self.bare())
-        buffers = dict(network.named_buffers())  # which training writes into
+        buffers = dict(self.bare().named_buffers())  # which training writes into
         state = {key: tensor.clone() if key in buffers else tensor for key, tensor in self._values.items()}
-        network.load_state_dict(state, assign=True)
-        return network.requires_grad_()
+        return self._holding(state).requires_grad_()
 
     @property
     def smallest_batch(self) -> int:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import zlib
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 from hypothesis import given, seed, settings
@@ -21,7 +22,6 @@ from tests.properties.train_mode import TRAIN, Train
 # Pixels above the smallest image: where strides halve five times, three positions more on each side. On a map of 2x2 an
 # average of 3x3 is the same everywhere, batch normalisation makes zeros of it, and what is behind gets no gradient.
 AWAKE = 96
-SMALL = 24  # pixels of the largest images in eval mode, of networks that take smaller ones
 LOOKED_AT = 64  # pixels of an image in which receptive fields are looked at, where a network takes as few
 
 
@@ -74,18 +74,19 @@ def orders(batch: int) -> st.SearchStrategy[list[int]]:
 
 def sizes_up_to(network: Case, side: int) -> st.SearchStrategy[tuple[int, int]]:
     """An admissible height and width of at most so many pixels, the simplest of them large and not the same."""
-    sides = [n for n in range(network.sides.smallest, network.sides.at_least(side) + 1) if network.admits(n)][::-1]
+    sides = network.admissible(side)
     return st.tuples(st.sampled_from(sides), st.sampled_from([*sides[1:], sides[0]]))
 
 
 def eval_mode(network: Case, data: st.DataObject) -> Eval:
     """A few images of a size near the smallest."""
     batch = data.draw(batches(), label="batch")
-    height, width = data.draw(sizes_up_to(network, max(network.sides.smallest + 4, SMALL)), label="size")
+    height, width = data.draw(sizes_up_to(network, network.seen_at), label="size")
     images = fill.image(0, batch, (network.channels, height, width)).double()
     order = data.draw(orders(batch), label="order")
     row = data.draw(st.integers(0, batch - 1), label="row")
-    return Eval(network.exact, network.bare(), network.graph(batch, height, width), CLASSES, images, order, row)
+    build = partial(network.make, num_classes=CLASSES, in_channels=network.channels)
+    return Eval(network.exact, build, network.graph(batch, height, width), CLASSES, images, order, row)
 
 
 def train_mode(network: Case, data: st.DataObject) -> Train:

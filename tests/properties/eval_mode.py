@@ -5,8 +5,7 @@ All in float64, where what is equal in exact arithmetic is equal to 1e-10 of the
 
 from __future__ import annotations
 
-import copy
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from functools import cached_property
@@ -28,7 +27,7 @@ class Eval:
     """A network on a batch of images, and on some of them again in other ways.
 
     network  in float64 and eval mode
-    bare     the same on the meta device, without values
+    build    builds it anew
     graph    of the network for such a batch
     classes  that it was built for
     order    the images of a second batch, which has them in another order
@@ -36,7 +35,7 @@ class Eval:
     """
 
     network: nn.Module
-    bare: nn.Module
+    build: Callable[[], nn.Module]
     graph: Graph
     classes: int
     images: torch.Tensor
@@ -70,7 +69,9 @@ class Eval:
     @cached_property
     def loaded(self) -> nn.Module:
         """A new network that has loaded the state_dict."""
-        network = copy.deepcopy(self.bare).to(torch.float64).to_empty(device="cpu").eval()
+        with torch.device("meta"):
+            network = self.build().to(torch.float64)
+        network.to_empty(device="cpu").eval()
         network.load_state_dict(self.network.state_dict(), strict=True)
         return network
 
