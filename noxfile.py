@@ -48,20 +48,20 @@ def verify(session: nox.Session) -> None:
     session.run("repro", "verify", "--timing", *session.posargs)
 
 
-PAGES = {"facts.md": "facts", "errata.md": "errata", "deviations.md": "deviations"}  # under docs/, and the command
-TESTED = {"properties.md": "tests.properties", "snippets.md": "tests.specimens"}  # and the tests that print it
+PAGES = {  # under docs/, and the command that prints it
+    **{f"{verb}.md": ("repro", verb, "--format", "markdown") for verb in ("facts", "errata", "deviations")},
+    "properties.md": ("python", "-m", "tests.properties"),
+    "snippets.md": ("python", "-m", "tests.specimens"),
+}
 
 
 @nox.session(default=False)
 def docs(session: nox.Session) -> None:
     """Make the generated pages under docs/ anew; tests hold them current."""
     session.install(*CONSTRAINTS, ".", *TEST)
-    for name, verb in PAGES.items():
+    for name, command in PAGES.items():
         with Path("docs", name).open("w", encoding="utf-8") as page:
-            session.run("repro", verb, "--format", "markdown", stdout=page, stderr=None)
-    for name, package in TESTED.items():
-        with Path("docs", name).open("w", encoding="utf-8") as page:
-            session.run("python", "-m", package, stdout=page, stderr=None)
+            session.run(*command, stdout=page, stderr=None)
 
 
 @nox.session(default=False)

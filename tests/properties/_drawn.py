@@ -5,7 +5,6 @@ from __future__ import annotations
 import zlib
 from collections.abc import Callable
 from dataclasses import dataclass
-from functools import partial
 from typing import Any
 
 from hypothesis import given, seed, settings
@@ -85,8 +84,7 @@ def eval_mode(network: Case, data: st.DataObject) -> Eval:
     images = fill.image(0, batch, (network.channels, height, width)).double()
     order = data.draw(orders(batch), label="order")
     row = data.draw(st.integers(0, batch - 1), label="row")
-    build = partial(network.make, num_classes=CLASSES, in_channels=network.channels)
-    return Eval(network.exact, build, network.graph(batch, height, width), CLASSES, images, order, row)
+    return Eval(network.exact, network.build, network.graph(batch, height, width), CLASSES, images, order, row)
 
 
 def train_mode(network: Case, data: st.DataObject) -> Train:

@@ -27,7 +27,7 @@ from repro.mapping import KeyMap, classes, leaf
 from repro.parity import causes, differences, divergence, locate, pair, values
 from repro.parity.causes import Difference, Side
 from repro.parity.check import FUNCTIONS
-from repro.parity.network import BATCH, Network, Stopwatch
+from repro.parity.network import BATCH, Network, Stopwatch, widened
 from repro.parity.pair import Pair, Plan
 from repro.references import Source
 from repro.result import Outcome, Result
@@ -87,9 +87,8 @@ def with_weights(module: nn.Module, size: Size) -> nn.Module:
 
 def outputs(module: nn.Module, state: State, size: Size) -> Tensor:
     """What a module computes in float64 on three images, by torch alone."""
-    wide = {key: x.double() if x.is_floating_point() else x for key, x in state.items()}
     with torch.inference_mode():
-        result: Tensor = torch.func.functional_call(module.eval(), wide, fill.image(0, BATCH, size).double())
+        result: Tensor = torch.func.functional_call(module.eval(), widened(state), fill.image(0, BATCH, size).double())
     return result
 
 

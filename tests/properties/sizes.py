@@ -12,6 +12,7 @@ import torch
 from torch import nn
 
 from repro.graph import Graph, Node, TraceError, trace
+from repro.parity.network import shape_text
 from tests.properties._property import Group
 
 SIZES = Group["Sized"]("sizes")
@@ -141,7 +142,7 @@ def other_shapes_are_refused(sized: Sized) -> None:
 
 def refusal(network: nn.Module, images: torch.Tensor) -> str:
     """The message of the ValueError with which images are refused."""
-    given = "x".join(map(str, images.shape))
+    given = shape_text(images.shape)
     try:
         network(images)
     except ValueError as error:

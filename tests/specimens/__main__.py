@@ -40,7 +40,7 @@ def page() -> Iterator[str]:
         "on the networks of the catalog under *passes on*, or the files that they are in. A dash stands where nothing "
         "in the catalog could have the bug. *Shown* is what the property says about the specimen. To see one:",
     )
-    yield f"```\npython -m tests.specimens {BUGS[0].document}-{BUGS[0].snippet}-{BUGS[0].name}\n```\n"
+    yield f"```\npython -m tests.specimens {BUGS[0]}\n```\n"
     yield joined(
         "**bug**: it contradicts the document, crashes, or cannot have been meant. **risk**: it works as shown and "
         "breaks in ordinary use, such as another image size, a batch of one, no GPU. **note**: a common departure that "
@@ -125,7 +125,7 @@ def claims() -> Iterator[str]:
 
 def one(name: str) -> str:
     """A bug by the name of its test: what is wrong, what the property says, and where the code is."""
-    named = {f"{bug.document}-{bug.snippet}-{bug.name}": bug for bug in BUGS}
+    named = {str(bug): bug for bug in BUGS}
     if name not in named:
         raise SystemExit(f"no bug is called {name!r}; there are:\n" + "\n".join(named))
     bug = named[name]

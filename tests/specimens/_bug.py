@@ -49,6 +49,10 @@ class Bug:
     ours: Callable[..., Any] = lambda build: build()
     on_meta: bool = True
 
+    def __str__(self) -> str:
+        """What tells it from all others: 000-VGG-logits_come_out."""
+        return f"{self.document}-{self.snippet}-{self.name}"
+
     def build_ours(self) -> Any:
         """What the property is asked of, made by the catalog."""
         return self.ours(*(partial(models.build, name) for name in self.kept_by))

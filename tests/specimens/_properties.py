@@ -22,6 +22,7 @@ from repro.initialisation import LIMIT, law, measure, scores
 from repro.mapping import match
 from repro.measures import MEASURES, Subject
 from repro.parity.differences import differences
+from repro.parity.network import shape_text
 
 Networks = Mapping[str, nn.Module]
 Options = tuple[Callable[..., nn.Module], Mapping[str, Any]]  # a builder, and what it is given by name
@@ -40,11 +41,6 @@ def told(error: BaseException) -> str:
     telling = TELLING.search(str(error))
     said = telling[0] if telling else re.split(r"[,:;(.]", str(error).strip(), maxsplit=1)[0].strip()
     return f"{type(error).__name__}: {said}"
-
-
-def by(size: tuple[int, ...]) -> str:
-    """A size as people write it: 3x224x224."""
-    return "x".join(map(str, size))
 
 
 def differing(first: nn.Module, second: nn.Module, size: tuple[int, ...], training: bool = False) -> str:
@@ -67,7 +63,7 @@ def keeps_the_batch(images: int, *size: int) -> Callable[[nn.Module], None]:
             rows = len(network.eval()(torch.zeros(images, *size)))
         except (RuntimeError, ValueError):
             return
-        assert rows == images, f"{images} images of {by(size)} in, {rows} rows out"
+        assert rows == images, f"{images} images of {shape_text(size)} in, {rows} rows out"
 
     return asked
 
@@ -82,7 +78,7 @@ def takes(*size: int) -> Callable[[nn.Module], None]:
             wanted, found, what = layer.in_features, given[0].shape[-1], "numbers a row for a fully connected layer"
         else:
             return
-        assert found == wanted, f"{by(size)} images are refused: {found:,} {what} of {wanted:,}"
+        assert found == wanted, f"{shape_text(size)} images are refused: {found:,} {what} of {wanted:,}"
 
     def asked(network: nn.Module) -> None:
         for layer in network.modules():
@@ -90,7 +86,7 @@ def takes(*size: int) -> Callable[[nn.Module], None]:
         try:
             network.eval()(torch.zeros(2, *size))
         except (RuntimeError, ValueError) as error:
-            raise AssertionError(f"{by(size)} images are refused: {told(error)}") from error
+            raise AssertionError(f"{shape_text(size)} images are refused: {told(error)}") from error
 
     return asked
 

@@ -11,7 +11,7 @@ from repro import models
 from tests.specimens._all import BUGS, SNIPPETS
 from tests.specimens._bug import Bug, shown
 
-BY_NAME = {f"{bug.document}-{bug.snippet}-{bug.name}": bug for bug in BUGS}
+BY_NAME = {str(bug): bug for bug in BUGS}
 KEPT = {name: bug for name, bug in BY_NAME.items() if bug.kept_by}
 every_bug = pytest.mark.parametrize("bug", BY_NAME.values(), ids=BY_NAME)
 
