@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import functools
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -134,6 +135,7 @@ def proven_key_map(subject: Network, reference: Network, sizes: Sequence[Size]) 
 def _proved(pairs: Sequence[Graphs], training: Callable[[], Graphs], names: tuple[str, str]) -> KeyMap:
     """The key map of isomorphic graphs, one pair for each input; `training` is asked for what eval does not run."""
     maps: list[KeyMap] = []
+    trained = functools.cache(lambda: match(*training()))
     for graphs in pairs:
         matching = match(*graphs)
         shapes = ", ".join(map(shape_text, graphs[0].input_shapes))
@@ -145,10 +147,8 @@ def _proved(pairs: Sequence[Graphs], training: Callable[[], Graphs], names: tupl
                 f"{names[0]} and {names[1]} are different for {shapes}: {first}{more}",
                 differences=list(map(str, found)),
             )
-        matching = settled(*graphs, matching, lambda: match(*training()))
-        maps.append(
-            key_map(*graphs, matching) if maps else key_map_of_both_modes(*graphs, matching, lambda: match(*training()))
-        )
+        matching = settled(*graphs, matching, trained)
+        maps.append(key_map(*graphs, matching) if maps else key_map_of_both_modes(*graphs, matching, trained))
         elsewhere = moved_elsewhere(maps[0], maps[-1])
         if elsewhere:
             raise UnequalError(f"{elsewhere[0]!r} of {names[1]} has another partner for {shapes}")

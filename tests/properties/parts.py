@@ -57,8 +57,8 @@ def awake(module: nn.Module) -> nn.Module:
 
 def agrees(actual: Tensor, expected: Tensor, what: str) -> None:
     assert actual.shape == expected.shape, f"{what}: {tuple(actual.shape)}, expected {tuple(expected.shape)}"
-    difference = float((actual - expected).abs().max())
-    assert difference <= budget.FLOAT64_LIMIT * float(expected.std()), f"{what}: off by {difference:.1e}"
+    verdict = budget.agree(actual, expected)
+    assert verdict.passed, f"{what}: off by {verdict.max_actual:.1e} of the spread"
 
 
 # --- stacks of small windows ---------------------------------------------------------------------------------------
