@@ -121,13 +121,6 @@ def test_the_initialisation_is_that_of_the_files() -> None:
                 assert not parameter.any(), name
 
 
-@pytest.mark.parametrize("name", ["nin_cifar10", "nin_imagenet"])
-def test_documented_sizes_classes_and_channels(name: str) -> None:
-    network = on_meta(name, num_classes=7, in_channels=2)
-    for _, height, width in (_catalog.get(name).input_size, _catalog.get(name).other_size):
-        assert network(torch.empty(2, 2, height, width, device="meta")).shape == (2, 7)
-
-
 @pytest.mark.parametrize(("name", "smallest"), [("nin_cifar10", 4), ("nin_imagenet", 39)])
 def test_the_smallest_size_passes_and_less_is_refused(name: str, smallest: int) -> None:
     network = on_meta(name)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import replace
+from functools import lru_cache
 from pathlib import Path
 
 import pytest
@@ -64,6 +65,12 @@ def network(spec: str, size: Size) -> Network:
         pytest.skip(str(error))
 
 
+@lru_cache(maxsize=1)
+def ours(name: str) -> Network:
+    """The network of the catalog, traced once for all of its references."""
+    return network(f"repro:{name}", get(name).input_size)
+
+
 def test_every_network_of_the_references_is_a_pair() -> None:
     references = {reference.partition("+")[0] for _, reference in PAIRS}
     libraries = {"torchvision": TORCHVISION, "timm": TIMM, "pytorchcv": PYTORCHCV, "onnx": ONNX}
@@ -75,13 +82,12 @@ def test_every_network_of_the_references_is_a_pair() -> None:
 def test_pair_of_the_catalog_is_proved_and_mapped_at_both_sizes(name: str, reference: str) -> None:
     variant = get(name)
     sizes = variant.compared_at(reference)
-    ours = network(f"repro:{name}", variant.input_size)
     theirs = network(reference, sizes[0])
     if reference in variant.sizes and not reference.startswith("onnx:"):
         with pytest.raises(TraceError, match=re.escape(f"{reference}: forward failed")):
             theirs.graph(variant.other_size)
     for size in sizes:
-        first, second = ours.canonical(size), theirs.canonical(size)
+        first, second = ours(name).canonical(size), theirs.canonical(size)
         matching = match(first, second)
         assert matching is not None, [str(difference) for difference in differences(first, second)]
         assert matching.choices == 0
@@ -89,7 +95,7 @@ def test_pair_of_the_catalog_is_proved_and_mapped_at_both_sizes(name: str, refer
         assert set(keys.unmapped_target) <= second.state.keys() - theirs.graph(size).readers().keys()
     if reference in variant.differs:
         size, _ = variant.differs[reference]
-        assert match(ours.canonical(size), theirs.canonical(size)) is None
+        assert match(ours(name).canonical(size), theirs.canonical(size)) is None
 
 
 def told(name: str, reference: str, size: Size, training: bool = False) -> list[str]:

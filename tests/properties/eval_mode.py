@@ -5,19 +5,17 @@ All in float64, where what is equal in exact arithmetic is equal to 1e-10 of the
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any
 
 import torch
 from torch import nn
-from torch.nn.modules.dropout import _DropoutNd
 
 from repro import budget, fill
 from repro.graph import Graph
 from tests.properties._property import Group
+from tests.properties._watching import dropouts_heard
 
 EVAL = Group["Eval"]("eval mode")
 
@@ -62,7 +60,13 @@ class Eval:
     def again(self) -> Again:
         """The same once more, watched."""
         image = self.images[:1].clone()
-        with dropouts_watched(self.network) as changing, torch.inference_mode():
+        changing: list[str] = []
+
+        def note(path: str, given: torch.Tensor, returned: torch.Tensor) -> None:
+            if not torch.equal(given, returned):
+                changing.append(path)
+
+        with dropouts_heard(self.network, note), torch.inference_mode():
             logits = self.network(image)
         return Again(logits, image, changing)
 
@@ -87,22 +91,6 @@ class Again:
     logits: torch.Tensor
     image: torch.Tensor
     changing: list[str]
-
-
-@contextmanager
-def dropouts_watched(network: nn.Module) -> Iterator[list[str]]:
-    """The paths of the dropout modules that change what they are given."""
-    changing: list[str] = []
-    with ExitStack() as hooks:
-        for path, module in network.named_modules():
-            if isinstance(module, _DropoutNd):
-
-                def watch(_: nn.Module, given: Any, returned: torch.Tensor, path: str = path) -> None:
-                    if not torch.equal(given[0], returned):
-                        changing.append(path)
-
-                hooks.callback(module.register_forward_hook(watch).remove)
-        yield changing
 
 
 @EVAL.states("the output has the shape that the graph predicts: one row of logits for each image, one for each class")

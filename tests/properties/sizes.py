@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import NamedTuple
@@ -42,8 +42,9 @@ class Sides(NamedTuple):
 class Sized:
     """A network on the meta device, and an admissible size.
 
-    make    builds it, given num_classes and in_channels
-    admits  whether a side between the smallest and the largest is admissible
+    make        builds it, given num_classes and in_channels
+    admits      whether a side between the smallest and the largest is admissible
+    documented  heights and widths that it must take
     """
 
     make: Callable[..., nn.Module]
@@ -54,6 +55,7 @@ class Sized:
     width: int
     sides: Sides
     admits: Callable[[int], bool]
+    documented: Sequence[tuple[int, int]]
 
     @cached_property
     def network(self) -> nn.Module:
@@ -108,6 +110,16 @@ def arithmetic(graph: Graph, node: Node, side: int) -> int:
         return int(room // s + 1)
     positions = -(-room // s) + 1
     return int(positions - 1 if (positions - 1) * s >= n + p else positions)
+
+
+@SIZES.states("the documented sizes, the smallest and the largest are taken")
+def documented_and_extreme_sizes_are_taken(sized: Sized) -> None:
+    for height, width in (*sized.documented, *((side, side) for side in sized.sides if side is not None)):
+        try:
+            found = sized.network(sized.images(height, width)).shape
+        except (ValueError, RuntimeError) as error:
+            raise AssertionError(f"{height}x{width} is not taken: {error}") from error
+        assert found == (sized.batch, sized.classes), f"{height}x{width} gives {tuple(found)}"
 
 
 @SIZES.states("just below the smallest side, and above the largest, a ValueError says what was given and what is taken")

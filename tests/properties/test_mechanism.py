@@ -13,9 +13,9 @@ import pytest
 import torch
 from hypothesis import Phase, find, given, settings
 from torch import Tensor, nn
-from torch.utils._python_dispatch import TorchDispatchMode
 
 from tests.properties._mechanism import PROPERTIES, Property, pair_of
+from tests.properties._watching import Operations
 from tests.strategies import (
     Activation,
     Altered,
@@ -208,20 +208,10 @@ def test_the_two_styles_are_two() -> None:
 
 def written_over(module: nn.Module, size: Size) -> int:
     """How many operations of a run write over a tensor."""
-    writes = Writes()
+    writes = Operations(lambda operation: operation._schema.is_mutable)
     with writes:
         module.eval()(torch.zeros(2, *size))
     return writes.count
-
-
-class Writes(TorchDispatchMode):
-    def __init__(self) -> None:
-        super().__init__()  # type: ignore[no-untyped-call]
-        self.count: int = 0
-
-    def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
-        self.count += bool(func._schema.is_mutable)
-        return func(*args, **(kwargs or {}))
 
 
 def test_sizes_are_those_that_torch_computes() -> None:

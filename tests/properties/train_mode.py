@@ -4,19 +4,16 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from contextlib import ExitStack
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any
 
 import torch
 from torch import nn
-from torch.nn.modules.dropout import _DropoutNd
-from torch.utils._python_dispatch import TorchDispatchMode
 
 from repro import fill
 from repro.graph import is_random, labelled
 from tests.properties._property import Group
+from tests.properties._watching import Operations, dropouts_heard
 
 TRAIN = Group["Train"]("train mode")
 
@@ -42,18 +39,6 @@ class Dropped:
         return cls(1 - int(kept.sum()) / max(elements, 1), elements, factor)
 
 
-class Draws(TorchDispatchMode):  # type: ignore[no-untyped-call]  # torch leaves it untyped
-    """Counts the operations that draw from a generator, by whatever a program calls them."""
-
-    def __init__(self) -> None:
-        super().__init__()  # type: ignore[no-untyped-call]
-        self.count = 0
-
-    def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
-        self.count += is_random(func)
-        return func(*args, **(kwargs or {}))
-
-
 @dataclass
 class Train:
     """A network in train mode: run forward and backward on as few images as it takes, and forward on one more.
@@ -76,14 +61,11 @@ class Train:
         """The run on one image less, forward and backward."""
         dropped: list[Dropped] = []
 
-        def watch(_: nn.Module, given: Any, returned: torch.Tensor) -> None:
-            dropped.append(Dropped.of(given[0].detach(), returned.detach()))
+        def note(_: str, given: torch.Tensor, returned: torch.Tensor) -> None:
+            dropped.append(Dropped.of(given, returned))
 
         self.network.zero_grad()
-        with ExitStack() as hooks, Draws() as draws:
-            for module in self.network.modules():
-                if isinstance(module, _DropoutNd):
-                    hooks.callback(module.register_forward_hook(watch).remove)
+        with dropouts_heard(self.network, note), Operations(is_random) as draws:
             outputs = self._run(self.images[:-1])
         scalar = sum((x * fill.cotangent(0, i, x)).sum() for i, x in enumerate(outputs))
         assert isinstance(scalar, torch.Tensor)

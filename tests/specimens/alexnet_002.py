@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 import torch
 from torch import nn
 
@@ -77,11 +79,11 @@ class Repaired(nn.Module):
 
 GRAY = (1, 227, 227)
 
+bug = partial(Bug, document="002", snippet="AlexNet")
+
 BUGS = [
-    Bug(
+    bug(
         name="rows_are_images",
-        document="002",
-        snippet="AlexNet",
         severity="risk",
         bug="view(-1, 6400) mixes images: one of 224x224 has 4,096 features, so that one image crashes and 25 "
         "silently become 16 rows. flatten(1) keeps the batch.",
@@ -94,10 +96,8 @@ BUGS = [
         ours=lambda alexnet_owt: alexnet_owt(in_channels=1),
         original=lambda it: it.run().AlexNet(),
     ),
-    Bug(
+    bug(
         name="the_second_convolution_keeps_the_size",
-        document="002",
-        snippet="AlexNet",
         severity="note",
         bug="The second convolution has no padding, so that its map is 23x23 and the head reads 5x5 maps. The "
         "document prints no sizes of maps, and its head fits.",
@@ -110,10 +110,8 @@ BUGS = [
         ours=lambda alexnet: alexnet(in_channels=1),
         original=lambda it: it.run().AlexNet(),
     ),
-    Bug(
+    bug(
         name="dropout_on_two_layers",
-        document="002",
-        snippet="AlexNet",
         severity="bug",
         bug="The text has dropout on the first two fully connected layers; the code has a third one, on the last map.",
         holds="The outputs of the first two fully connected layers are dropped out (NIPS 2012, section 4.2).",
@@ -125,10 +123,8 @@ BUGS = [
         ours=lambda alexnet: alexnet(in_channels=1),
         original=lambda it: it.run().AlexNet(),
     ),
-    Bug(
+    bug(
         name="response_normalisation_is_there",
-        document="002",
-        snippet="AlexNet",
         severity="note",
         bug="The text says that AlexNet has local response normalisation, and the code has none.",
         holds="Local response normalisations follow the first two convolutions (NIPS 2012, section 3.5).",
@@ -140,10 +136,8 @@ BUGS = [
         ours=lambda alexnet: alexnet(in_channels=1),
         original=lambda it: it.run().AlexNet(),
     ),
-    Bug(
+    bug(
         name="two_groups",
-        document="002",
-        snippet="AlexNet",
         severity="note",
         bug="No convolution has groups.",
         holds="The second, fourth and fifth convolutions have two groups, one a GPU (NIPS 2012, section 3.5).",
@@ -155,10 +149,8 @@ BUGS = [
         ours=lambda alexnet: alexnet(in_channels=1),
         original=lambda it: it.run().AlexNet(),
     ),
-    Bug(
+    bug(
         name="colours_are_taken",
-        document="002",
-        snippet="AlexNet",
         severity="note",
         bug="The first convolution takes one channel, and the images that the text speaks of, ImageNet's, have three.",
         holds="A colour image is taken.",

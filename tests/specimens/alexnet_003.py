@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 import torch
 from torch import nn
 
@@ -83,11 +85,11 @@ START = (
     "biases of 7 not 1, weights of 8 not from N(0, 0.01), biases of 8 not 0"
 )
 
+bug = partial(Bug, document="003", snippet="AlexNet")
+
 BUGS = [
-    Bug(
+    bug(
         name="it_trains",
-        document="003",
-        snippet="AlexNet",
         severity="bug",
         bug="A dropout in place overwrites the output of a ReLU, which autograd needs: backward raises in train mode.",
         holds="A step forward and backward runs in train mode.",
@@ -98,10 +100,8 @@ BUGS = [
         kept_by=("alexnet",),
         original=lambda it: it.run().AlexNet(),
     ),
-    Bug(
+    bug(
         name="the_papers_alpha",
-        document="003",
-        snippet="AlexNet",
         severity="bug",
         bug="alpha is the paper's 0.0001, which torch divides by the size of the window; the paper does not, so that "
         "it is a fifth of what was meant.",
@@ -113,10 +113,8 @@ BUGS = [
         kept_by=("alexnet",),
         original=lambda it: it.run().AlexNet(),
     ),
-    Bug(
+    bug(
         name="rows_are_images",
-        document="003",
-        snippet="AlexNet",
         severity="risk",
         bug="view(-1, 9216) mixes images: one of 224x224 has 6,400 features, so that one image crashes and 36 "
         "silently become 25 rows. flatten(1) keeps the batch.",
@@ -128,10 +126,8 @@ BUGS = [
         kept_by=("alexnet_owt",),
         original=lambda it: it.run().AlexNet(),
     ),
-    Bug(
+    bug(
         name="the_papers_start",
-        document="003",
-        snippet="AlexNet",
         severity="note",
         bug="Only the convolutions start as in the paper; the fully connected layers keep torch's start.",
         holds="Weights are from N(0, 0.01), the biases of layers 2, 4, 5, 6 and 7 are 1, and those of layers 1, 3 and "
@@ -144,10 +140,8 @@ BUGS = [
         original=lambda it: it.run().AlexNet(10),
         on_meta=False,
     ),
-    Bug(
+    bug(
         name="two_groups",
-        document="003",
-        snippet="AlexNet",
         severity="note",
         bug="No convolution has groups.",
         holds="The second, fourth and fifth convolutions have two groups, one a GPU (NIPS 2012, section 3.5).",

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 import torch
 import torch.nn.functional as F
 from torch import nn
@@ -82,11 +84,11 @@ class LeNet5(nn.Module):
         return (f6.unsqueeze(1) - self.bitmaps).square().sum(2)
 
 
+bug = partial(Bug, document="002", snippet="LeNet")
+
 BUGS = [
-    Bug(
+    bug(
         name="rows_are_images",
-        document="002",
-        snippet="LeNet",
         severity="risk",
         bug="view(-1, 256) mixes images: one of 32x32 has 400 features, so that one image crashes and 16 silently "
         "become 25 rows. view(x.size(0), -1) or flatten(1) keeps the batch.",
@@ -98,10 +100,8 @@ BUGS = [
         kept_by=("lenet5",),
         original=lambda it: it.run().Net(),
     ),
-    Bug(
+    bug(
         name="the_parameters_of_lenet_5",
-        document="002",
-        snippet="LeNet",
         severity="note",
         bug="The text calls it LeNet-5, and it is not that of the paper: C3 reads all maps, the poolings have no "
         "parameters and take maxima, the images are 28x28.",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import torch
@@ -61,11 +62,11 @@ def resnet18(it: Original) -> Callable[..., nn.Module]:
 
 OPTIONS = {"groups": 32, "width_per_group": 4}
 
+bug = partial(Bug, document="002", snippet="ResNet")
+
 BUGS = [
-    Bug(
+    bug(
         name="every_option_is_heeded",
-        document="002",
-        snippet="ResNet",
         severity="bug",
         bug="BasicBlock's **kwargs swallow groups and width_per_group: ResNet-18 has 11,689,512 parameters whatever "
         "they are.",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from functools import partial
 from types import SimpleNamespace
 from typing import Any
 
@@ -171,11 +172,11 @@ def twins(**networks: Any) -> dict[str, nn.Module]:
     return networks
 
 
+bug = partial(Bug, document="003", snippet="ResNet")
+
 BUGS = [
-    Bug(
+    bug(
         name="pretrained_can_be_asked_for",
-        document="003",
-        snippet="ResNet",
         severity="bug",
         bug="With pretrained=True the builders read model_zoo and model_urls, which are defined nowhere.",
         holds="Every path of a builder reads defined names.",
@@ -186,10 +187,8 @@ BUGS = [
         kept_by=(),
         original=lambda it: lambda: it.run().resnet18(pretrained=True),
     ),
-    Bug(
+    bug(
         name="the_checkpoint_fits",
-        document="003",
-        snippet="ResNet",
         severity="bug",
         bug="resnet50_gn loads the weights of the batch-normalised ResNet-50, whose running statistics it has no "
         "place for.",
@@ -201,10 +200,8 @@ BUGS = [
         kept_by=(),
         original=original_checkpoint,
     ),
-    Bug(
+    bug(
         name="every_option_is_heeded",
-        document="003",
-        snippet="ResNet",
         severity="bug",
         bug="resnet101_gn takes pretrained and never reads it: it gives a network with random weights.",
         holds="Every option changes the network, or is refused.",
@@ -216,10 +213,8 @@ BUGS = [
         original=lambda it: (it.run().resnet101_gn, {"pretrained": True}),
         on_meta=False,
     ),
-    Bug(
+    bug(
         name="twins_differ_in_norms_only",
-        document="003",
-        snippet="ResNet",
         severity="bug",
         bug="The pooling is changed for batch normalisation only, and as far as the lost indentation can be read the "
         "strides too, so that resnet50 and resnet50_gn are two architectures.",
@@ -232,10 +227,8 @@ BUGS = [
         ours=lambda bn, gn: twins(bn=bn(), gn=gn()),
         original=lambda it: twins(bn=it.run().resnet50(), gn=it.run().resnet50_gn()),
     ),
-    Bug(
+    bug(
         name="moving_the_stride_moves_it",
-        document="003",
-        snippet="ResNet",
         severity="note",
         bug="In blocks of two convolutions the stride is in the first already, so that moving it there does nothing.",
         holds="A network whose stride was moved is another one.",
@@ -249,10 +242,8 @@ BUGS = [
         ours=lambda before, after: twins(before=before(), after=after()),
         original=lambda it: twins(before=torchvision.models.resnet18(), after=without_the_pooling(it)),
     ),
-    Bug(
+    bug(
         name="it_can_be_pickled",
-        document="003",
-        snippet="ResNet",
         severity="risk",
         bug="The group normalisation is a lambda that the network keeps, so that torch.save(net) fails.",
         holds="What a network holds can be pickled.",
@@ -263,10 +254,8 @@ BUGS = [
         kept_by=("resnet50_gn",),
         original=lambda it: it.run().resnet50_gn(),
     ),
-    Bug(
+    bug(
         name="imports_are_used",
-        document="003",
-        snippet="ResNet",
         severity="note",
         bug="torch is imported and never used; only torch.nn is.",
         holds="Every import is used.",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Callable
+from functools import partial
 
 import torch
 import torch.nn.functional as F
@@ -80,11 +81,11 @@ def source_of(build: Callable[[], nn.Module]) -> str:
     return inspect.getsource(inspect.getmodule(type(build())))  # type: ignore[arg-type]  # it has a module
 
 
+bug = partial(Bug, document="000", snippet="VGG")
+
 BUGS = [
-    Bug(
+    bug(
         name="two_depths_are_two_networks",
-        document="000",
-        snippet="VGG",
         severity="bug",
         bug="VGG_13 has the list of VGG_11, so that it builds VGG-11 under another name.",
         holds="VGG-11 and VGG-13 are two programs.",
@@ -96,10 +97,8 @@ BUGS = [
         ours=lambda vgg11, vgg13: {"vgg11": vgg11(), "vgg13": vgg13()},
         original=lambda it: originals(it, 11, 13),
     ),
-    Bug(
+    bug(
         name="the_depth_is_that_of_the_name",
-        document="000",
-        snippet="VGG",
         severity="bug",
         bug="VGG_13 has 8 convolutions, where column B of the paper's Table 1 has 10; the other depths are right.",
         holds="A VGG has as many layers with weights as its name says.",
@@ -111,10 +110,8 @@ BUGS = [
         ours=lambda *builds: {build.args[0]: build() for build in builds},
         original=lambda it: originals(it, 11, 13, 16, 19),
     ),
-    Bug(
+    bug(
         name="logits_come_out",
-        document="000",
-        snippet="VGG",
         severity="bug",
         bug="forward ends in a softmax; the usual loss, CrossEntropyLoss, then applies it a second time.",
         holds="The outputs are logits.",
@@ -127,10 +124,8 @@ BUGS = [
         original=lambda it: it.run().VGG_11(),
         on_meta=False,
     ),
-    Bug(
+    bug(
         name="one_image_trains",
-        document="000",
-        snippet="VGG",
         severity="risk",
         bug="BatchNorm1d after the fully connected layers has no statistics of one image: a last batch of one crashes.",
         holds="A step in train mode takes a batch of one image.",
@@ -141,10 +136,8 @@ BUGS = [
         kept_by=("vgg11_bn",),
         original=lambda it: it.run().VGG_11(),
     ),
-    Bug(
+    bug(
         name="another_size_fits",
-        document="000",
-        snippet="VGG",
         severity="note",
         bug="The head is for the 7x7 map of 224x224 images, and no pooling brings another size to it.",
         holds="A 256x256 image is taken.",
@@ -155,10 +148,8 @@ BUGS = [
         kept_by=("vgg11",),
         original=lambda it: it.run().VGG_11(),
     ),
-    Bug(
+    bug(
         name="no_normalisation",
-        document="000",
-        snippet="VGG",
         severity="note",
         bug="There is batch normalisation after every convolution and in the head; a comment names torchvision's "
         "vgg19() as the usual implementation, which has none, and neither has the paper.",
@@ -170,10 +161,8 @@ BUGS = [
         kept_by=("vgg19",),
         original=lambda it: it.run().VGG_19(),
     ),
-    Bug(
+    bug(
         name="dropout_on_two_layers",
-        document="000",
-        snippet="VGG",
         severity="note",
         bug="There is no dropout, which the paper and torchvision's vgg19() have on the first two fully connected "
         "layers.",
@@ -185,10 +174,8 @@ BUGS = [
         kept_by=("vgg19",),
         original=lambda it: it.run().VGG_19(),
     ),
-    Bug(
+    bug(
         name="no_gpu_is_needed",
-        document="000",
-        snippet="VGG",
         severity="risk",
         bug="The demonstration calls .cuda() without asking whether there is a GPU.",
         holds="The demonstration runs on a machine without a GPU.",
@@ -199,10 +186,8 @@ BUGS = [
         kept_by=(),
         original=lambda it: it.run().test,
     ),
-    Bug(
+    bug(
         name="imports_are_used",
-        document="000",
-        snippet="VGG",
         severity="note",
         bug="torchvision is imported and never used, so that the file needs a library that it has no need of.",
         holds="Every import is used.",

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 from torch import nn
@@ -107,11 +108,11 @@ def exports(it: Original) -> str:
     return f"__all__ = {[name.strip(',') for name in listed]}\nclass VGG: ...\n{bodies}"
 
 
+bug = partial(Bug, document="001", snippet="VGG")
+
 BUGS = [
-    Bug(
+    bug(
         name="it_is_python",
-        document="001",
-        snippet="VGG",
         severity="bug",
         bug="The text has lost its line ends, quotes, brackets and underscores; `if v = M` is one of many places.",
         holds="The statement can be compiled.",
@@ -122,10 +123,8 @@ BUGS = [
         kept_by=(),
         original=statement,
     ),
-    Bug(
+    bug(
         name="the_constructor_is_called",
-        document="001",
-        snippet="VGG",
         severity="bug",
         bug="`_init_` is no constructor: the layers are never made, and the arguments are refused.",
         holds="The network can be built with its number of classes.",
@@ -141,10 +140,8 @@ BUGS = [
             with_keyword(WithoutConstructor, "classes"),
         ),
     ),
-    Bug(
+    bug(
         name="the_pooling_takes_one_size",
-        document="001",
-        snippet="VGG",
         severity="bug",
         bug="AdaptiveAvgPool2d(7, 7) has lost a pair of brackets and has one argument too many.",
         holds="The pooling to 7x7 can be built.",
@@ -155,10 +152,8 @@ BUGS = [
         kept_by=(),
         original=lambda it: having(it, r"nn\.AdaptiveAvgPool2d\(7, 7\)", broken_pooling),
     ),
-    Bug(
+    bug(
         name="layers_are_a_list",
-        document="001",
-        snippet="VGG",
         severity="bug",
         bug="`layers = in_channels = 3` was two assignments; a number takes no layers.",
         holds="Layers can be added to those there are.",
@@ -169,10 +164,8 @@ BUGS = [
         kept_by=(),
         original=lambda it: having(it, r"layers = in_channels = 3 for v in cfg:", broken_layers),
     ),
-    Bug(
+    bug(
         name="letters_are_quoted",
-        document="001",
-        snippet="VGG",
         severity="bug",
         bug="The letters in the lists of layers have lost their quotes and are names of nothing.",
         holds="The lists of layers can be read.",
@@ -183,10 +176,8 @@ BUGS = [
         kept_by=(),
         original=lambda it: having(it, r"cfgs = A: 64, M, 128, M, 256", broken_letters),
     ),
-    Bug(
+    bug(
         name="keywords_are_passed_on",
-        document="001",
-        snippet="VGG",
         severity="bug",
         bug="*kwargs was **kwargs: no option, such as num_classes, can be given by its name.",
         holds="The number of classes can be given by its name.",
@@ -200,10 +191,8 @@ BUGS = [
             it, r"def vgg13_bn\(pretrained=False, progress=True, \*kwargs\):", with_keyword(one_asterisk, "num_classes")
         ),
     ),
-    Bug(
+    bug(
         name="the_import_is_there",
-        document="001",
-        snippet="VGG",
         severity="bug",
         bug="load_state_dict_from_url is imported from torchvision.models.utils, which torchvision no longer has.",
         holds="What is imported exists in today's libraries.",
@@ -214,10 +203,8 @@ BUGS = [
         kept_by=(),
         original=lambda it: f"torchvision.models{line(it, r'(?<=from ).utils(?= import load_state_dict_from_url)')}",
     ),
-    Bug(
+    bug(
         name="exports_are_defined",
-        document="001",
-        snippet="VGG",
         severity="note",
         bug="The list of exported names has functions that were cut off with the end of the document.",
         holds="Every exported name is defined.",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 
 import torch
 from torch import nn
@@ -63,11 +64,11 @@ def as_published(it: Original) -> nn.Module:
     return network
 
 
+bug = partial(Bug, document="002", snippet="VGG")
+
 BUGS = [
-    Bug(
+    bug(
         name="images_are_all_it_takes",
-        document="002",
-        snippet="VGG",
         severity="bug",
         bug="forward has a second argument that it cannot do without, so that net(x) and nn.Sequential fail.",
         holds="The network is called with images alone.",
@@ -79,10 +80,8 @@ BUGS = [
         ours=gray,
         original=as_published,
     ),
-    Bug(
+    bug(
         name="rows_are_images",
-        document="002",
-        snippet="VGG",
         severity="risk",
         bug="view(-1, fc_features) mixes images: one of 32x32 has 512 features, so that one image crashes and 49 "
         "silently become one row of 25,088. flatten(1) keeps the batch.",
@@ -95,10 +94,8 @@ BUGS = [
         ours=gray,
         original=lambda it: Told(as_published(it)),
     ),
-    Bug(
+    bug(
         name="dropout_on_two_layers",
-        document="002",
-        snippet="VGG",
         severity="note",
         bug="A third dropout, Dropout2d at the end of the convolutions, takes whole maps of the last stage.",
         holds="The outputs of the first two fully connected layers are dropped out (arXiv:1409.1556, section 3.1).",
@@ -110,10 +107,8 @@ BUGS = [
         ours=gray,
         original=lambda it: Told(as_published(it)),
     ),
-    Bug(
+    bug(
         name="the_head_is_4096_wide",
-        document="002",
-        snippet="VGG",
         severity="note",
         bug="The fully connected layers are 512 wide.",
         holds="The fully connected layers are 4096, 4096 and the classes wide (arXiv:1409.1556, Table 1).",
@@ -125,10 +120,8 @@ BUGS = [
         ours=gray,
         original=lambda it: Told(as_published(it)),
     ),
-    Bug(
+    bug(
         name="colours_are_taken",
-        document="002",
-        snippet="VGG",
         severity="note",
         bug="The first convolution takes one channel, and VGG's images have three; no argument changes it.",
         holds="A colour image is taken.",

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 from torch import nn
 
 from tests.specimens._bug import Bug
@@ -23,11 +25,11 @@ std = math.sqrt(2)
 """
 REPAIRED_IMPORTS = BROKEN_IMPORTS.replace("import torch.nn.init as init\n", "")
 
+bug = partial(Bug, document="003", snippet="VGG")
+
 BUGS = [
-    Bug(
+    bug(
         name="the_papers_size_fits",
-        document="003",
-        snippet="VGG",
         severity="bug",
         bug='The docstring says "VGG 16-layer model (configuration D)" and the text names the paper, whose 224x224 '
         "images crash: the head is for 32x32.",
@@ -39,10 +41,8 @@ BUGS = [
         kept_by=("vgg16",),
         original=lambda it: it.run().vgg16(),
     ),
-    Bug(
+    bug(
         name="the_parameters_of_configuration_d",
-        document="003",
-        snippet="VGG",
         severity="note",
         bug="The head is 512, 512 and 10 wide, a usual one for CIFAR: the network has a ninth of the parameters.",
         holds="Configuration D has fully connected layers of 4096, 4096 and 1000 (arXiv:1409.1556, Table 1).",
@@ -53,10 +53,8 @@ BUGS = [
         kept_by=("vgg16",),
         original=lambda it: it.run().vgg16(),
     ),
-    Bug(
+    bug(
         name="imports_are_used",
-        document="003",
-        snippet="VGG",
         severity="note",
         bug="torch.nn.init is imported and never used.",
         holds="Every import is used.",

@@ -1,0 +1,57 @@
+"""From bytes to text: what a file declares, else UTF-8, else GB18030 where that gives Chinese, else Latin-1."""
+
+from __future__ import annotations
+
+import codecs
+import re
+
+_BOMS = (
+    (codecs.BOM_UTF8, "utf-8"),
+    (codecs.BOM_UTF32_LE, "utf-32-le"),  # before UTF-16, whose mark it begins with
+    (codecs.BOM_UTF32_BE, "utf-32-be"),
+    (codecs.BOM_UTF16_LE, "utf-16-le"),
+    (codecs.BOM_UTF16_BE, "utf-16-be"),
+)
+_COOKIE = re.compile(rb"^[ \t\f]*#.*?coding[:=][ \t]*([-\w.]+)")  # PEP 263
+
+# What Chinese text has beside ASCII: ideographs, and the punctuation of CJK and of full width.
+_CHINESE = re.compile("[\u3000-\u303f\u4e00-\u9fff\uff00-\uffef\u2018-\u201d\u2026\u2014\u00b7\u00d7]")
+_FOREIGN = re.compile("[^\x00-\x7f]")
+_SHARE = 0.9  # of the characters beside ASCII; Latin-1 read as GB18030 gives rare ideographs and private characters
+
+
+def decode(data: bytes) -> tuple[str, str]:
+    """The text, with line ends as "\\n", and the encoding that it was read in; never fails."""
+    for mark, encoding in _BOMS:
+        if data.startswith(mark):
+            return _lines(data[len(mark) :].decode(encoding, errors="replace")), encoding
+    for encoding in (_declared(data), "utf-8"):
+        try:
+            if encoding:
+                return _lines(data.decode(encoding)), encoding
+        except (UnicodeDecodeError, LookupError):
+            pass
+    try:
+        text = data.decode("gb18030")
+    except UnicodeDecodeError:
+        text = ""
+    if len(_CHINESE.findall(text)) > _SHARE * len(_FOREIGN.findall(text)):
+        return _lines(text), "gb18030"
+    return _lines(data.decode("latin-1")), "latin-1"
+
+
+def _declared(data: bytes) -> str | None:
+    """The encoding that one of the first two lines names, if it is one of text."""
+    for line in data.split(b"\n", 2)[:2]:
+        found = _COOKIE.match(line)
+        if found:
+            name = found[1].decode("ascii")
+            try:
+                return name if codecs.lookup(name)._is_text_encoding else None
+            except LookupError:
+                return None
+    return None
+
+
+def _lines(text: str) -> str:
+    return text.replace("\r\n", "\n").replace("\r", "\n")
