@@ -272,6 +272,7 @@ class Bench:
         source = resolve(f"repro:{variant.name}")
         self.healthy = Network.of(source, self.size, Stopwatch())
         self.pristine = copy.deepcopy(self.healthy.module)
+        self.other = Network(source, self.pristine, Stopwatch(), self.healthy.fixed)  # what only other weights go into
         self.state = self.healthy.conditioned(self.size, seed)
         self.plan = Plan(self._sizes(), ((self.size, IMAGES),), (self.size, IMAGES), seed, self.state, self.state)
         parameters = sum(tensor.numel() for tensor in self.state.values())
@@ -327,18 +328,21 @@ class Bench:
         return initialisation.check(pair.reference.drawn, models.initialisation_of(self.variant))
 
     def _faulty(self, fault: Fault) -> Pair:
-        module = copy.deepcopy(self.pristine)
-        if fault.plant is not None:
-            fault.plant(module)
         state = dict(self.state)
         if fault.alter is not None:
             fault.alter(state)
         source = self.healthy.source
         if fault.start is not None:
             source = replace(source, build=lambda: _started(self.healthy.source, fault))
-        network = Network(source, module, Stopwatch(), self.healthy.fixed)
+        if fault.plant is None and fault.start is None:
+            network = self.other.twin()
+        else:
+            planted = copy.deepcopy(self.pristine)
+            if fault.plant is not None:
+                fault.plant(planted)
+            network = Network(source, planted, Stopwatch(), self.healthy.fixed)
         plan = replace(self.plan, expected=state)
-        shapes = {key: tuple(tensor.shape) for key, tensor in module.state_dict().items()}
+        shapes = {key: tuple(tensor.shape) for key, tensor in network.module.state_dict().items()}
         common = [key for key, tensor in state.items() if shapes.get(key) == tuple(tensor.shape)]
         keys = KeyMap(
             tuple(Entry(key, key, shapes[key]) for key in common),

@@ -11,8 +11,11 @@ LANGUAGES = ("en", "zh")
 
 
 class Severity(StrEnum):
-    """bug: contradicts what the text itself says, crashes, or cannot have been meant. risk: works as shown, and breaks in
-    ordinary use, such as another image size. note: a departure that somebody may have wanted, or something redundant.
+    """How bad it is.
+
+    bug   contradicts what the text itself says, crashes, or cannot have been meant
+    risk  works as shown, and breaks in ordinary use, such as another image size
+    note  a departure that somebody may have wanted, or something redundant
     """
 
     BUG = "bug"

@@ -6,7 +6,7 @@ import copy
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 
 import torch
@@ -76,6 +76,7 @@ class Network:
     stopwatch: Stopwatch
     fixed: dict[str, torch.Tensor] = field(default_factory=dict)  # buffers whose values are part of the network
     batch: int = BATCH  # of the traced inputs, unless one is asked for
+    installed: Mapping[str, torch.Tensor] | None = field(default=None, init=False)  # what the module was given last
     _dtypes: dict[str, torch.dtype] = field(init=False)  # as built, whatever is installed later
     _program: nn.Module = field(init=False)
     _tied: dict[str, str] = field(init=False)  # further keys of a shared parameter -> its first one
@@ -106,6 +107,13 @@ class Network:
         own = _tensors(network.module)
         network.fixed = {key: own[key] for key in fill.keeps_values(network.graph(size))}
         return network
+
+    def twin(self) -> Network:
+        """The same program once more, to be run with other weights; what is traced of one is traced of both.
+
+        To be asked for before this one is run.
+        """
+        return replace(self, module=copy.deepcopy(self.module))
 
     def graph(self, size: Size, training: bool = False, batch: int | None = None) -> Graph:
         """The graph as traced for `batch` inputs of `size`."""
@@ -141,6 +149,7 @@ class Network:
 
     def install(self, state: Mapping[str, torch.Tensor]) -> None:
         """Give the module these tensors, shared and not copied. Keys left out are read by no output and become zero."""
+        self.installed = None
         full = self.module.state_dict()  # filled in and not made anew: modules read their version from its metadata
         for key, tensor in full.items():
             if isinstance(tensor, torch.Tensor):  # a module may keep other things there
@@ -157,6 +166,7 @@ class Network:
         left = [name for name, tensor in _tensors(self.module).items() if tensor.device.type == "meta"]
         if left:
             raise ReproError(f"{self.source.spec}: {left[0]!r} is in no state_dict and has no value")
+        self.installed = state
 
     def outputs(self, images: torch.Tensor) -> list[torch.Tensor]:
         """What the module returns in eval mode, flattened to a list of tensors."""

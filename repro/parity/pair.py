@@ -81,7 +81,6 @@ class Runs:
             {id(x): first.state(torch.float64)[key] for key, x in first.state(torch.float32).items()} if first else {}
         )
         self._states = {torch.float32: dict(state), torch.float64: widened(state, done)}
-        self._installed: torch.dtype | None = None
         self._forwards: dict[torch.dtype, list[list[torch.Tensor]]] = {}
         self._gradients: dict[torch.dtype, Gradients] = {}
         self._trained: dict[torch.dtype, Trained] = {}
@@ -123,13 +122,12 @@ class Runs:
     def trained(self, dtype: torch.dtype, size: Size) -> Trained:
         """Outputs in train mode, and the state_dict after a step of SGD at the first network's rate."""
         if dtype not in self._trained:
+            rate = (self._first or self).rate  # which may have to be found by a run
             self._install(dtype, copied=True)
             steering = self._steering(size, True, dtype)
             images = self._plan.images((size, self._plan.backward[1]), dtype)
-            rate = (self._first or self).rate
             self._trained[dtype] = self.network.step(images, self._cotangent, steering, rate)
             self._keep(steering, True, dtype)
-            self._installed = None
         return self._trained[dtype]
 
     @cached_property
@@ -138,7 +136,6 @@ class Runs:
         state = {key: _relaid(x) for key, x in self._states[torch.float32].items()}
         runs = Runs(self.network, self._plan, state, self._names, self._first or self)
         runs._sides = self._sides
-        self._installed = None  # what they share is the module
         return runs
 
     @property
@@ -155,21 +152,21 @@ class Runs:
 
     def overwritten(self, training: bool, size: Size) -> list[str]:
         """The modules that keep a value for backward which is written over; see `kept.overwritten`."""
-        self._install(torch.float64, copied=training)
+        self._install(torch.float64, copied=True)
         self.network.module.train(training)
         steering = self._steering(size, training, torch.float64)
         with steering:
             images = self._plan.images((size, self._plan.backward[1]), torch.float64)
             lost = overwritten(self.network.module, images)
         self.network.module.eval()
-        self._installed = None
         return lost
 
     def _install(self, dtype: torch.dtype, copied: bool = False) -> None:
-        if copied or self._installed is not dtype:
-            state = self._states[dtype]
-            self.network.install({key: x.clone() for key, x in state.items()} if copied else state)
-            self._installed = dtype
+        state = self._states[dtype]
+        if copied:
+            state = {key: x.clone() for key, x in state.items()}
+        if self.network.installed is not state:  # other runs may have this module too
+            self.network.install(state)
 
     def _steering(self, size: Size, training: bool, dtype: torch.dtype) -> Steering:
         names = self._names[training] if self._names is not None else None

@@ -187,6 +187,15 @@ def test_runs_again_are_in_channels_last(pair: MakePair) -> None:
     assert made.ours.forwards(torch.float32), "the usual runs go on with their own weights"
 
 
+def test_runs_that_take_turns_on_one_module_have_their_own_weights(pair: MakePair) -> None:
+    made, alone = pair(Net, Renamed), pair(Net, Renamed)
+    assert made.ours.relaid.network is made.ours.network
+    made.ours.gradients(torch.float64)
+    made.ours.relaid.forwards(torch.float32)
+    for found, expected in zip(made.ours.forwards(torch.float64), alone.ours.forwards(torch.float64), strict=True):
+        assert all(map(torch.equal, found, expected))
+
+
 def test_weights_that_are_in_channels_last_are_run_again_in_order(pair: MakePair) -> None:
     torch.manual_seed(0)
     state = {key: channels_last(tensor.detach()) for key, tensor in Net().state_dict().items()}

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import codecs
 import re
+from contextlib import suppress
 
 _BOMS = (
     (codecs.BOM_UTF8, "utf-8"),
@@ -21,16 +22,14 @@ _SHARE = 0.9  # of the characters beside ASCII; Latin-1 read as GB18030 gives ra
 
 
 def decode(data: bytes) -> tuple[str, str]:
-    """The text, with line ends as "\\n", and the encoding that it was read in; never fails."""
+    """The text, its lines ended by newlines, and the encoding that it was read in; never fails."""
     for mark, encoding in _BOMS:
         if data.startswith(mark):
             return _lines(data[len(mark) :].decode(encoding, errors="replace")), encoding
-    for encoding in (_declared(data), "utf-8"):
-        try:
-            if encoding:
-                return _lines(data.decode(encoding)), encoding
-        except (UnicodeDecodeError, LookupError):
-            pass
+    for declared in (_declared(data), "utf-8"):
+        with suppress(UnicodeDecodeError):
+            if declared:
+                return _lines(data.decode(declared)), declared
     try:
         text = data.decode("gb18030")
     except UnicodeDecodeError:
