@@ -13,9 +13,10 @@ import sys
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from types import FrameType
-from typing import Any
+from typing import Any, NamedTuple
 
 import torch
 from torch import nn
@@ -272,8 +273,8 @@ class _Recorder(TorchDispatchMode):  # type: ignore[no-untyped-call]  # torch le
 
     def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
         kwargs = kwargs or {}
-        name = func._schema.name.removeprefix("aten::")
-        tensors = [x for x in pytree.tree_leaves((args, kwargs)) if isinstance(x, torch.Tensor)]
+        schema, name = _schema(func), name_of(func)
+        tensors = _tensors((args, kwargs))
         known = all(id(x) in self._values or (id(x) not in self._edges and x.device.type != "meta") for x in tensors)
         by_mask = name == "index" and any(x.dtype == torch.bool for x in tensors[1:])
         if name in _DATA_DEPENDENT or (by_mask and not known):
@@ -283,7 +284,7 @@ class _Recorder(TorchDispatchMode):  # type: ignore[no-untyped-call]  # torch le
             raise TraceError(
                 f"{self._place()}: it decides by the values in a tensor ({what}), so it has no fixed graph"
             )
-        if func._schema.is_mutable:
+        if schema.writes:
             target = self._overwritten(args[0])
             if name == "copy_" and target is not None:
                 self.updates[target.name] = self.edge(args[1])
@@ -297,11 +298,13 @@ class _Recorder(TorchDispatchMode):  # type: ignore[no-untyped-call]  # torch le
             name = name.removesuffix("_")
         if func is torch.ops.aten.native_batch_norm.default and args[5] and args[3] is not None:
             return self._training_batch_norm(*args)
-        here = {"device": "meta"} if any(a.name == "device" for a in func._schema.arguments) else {}
+        here = {"device": "meta"} if "device" in schema.defaults else {}
         shaped = _SHAPES.get(func)
-        result = shaped(*args) if shaped else func(*self._meta(args), **{**self._meta(kwargs), **here})
+        bare = all(x.device.type == "meta" for x in tensors)
+        given, named = (args, kwargs) if bare else (self._meta(args), self._meta(kwargs))
+        result = shaped(*args) if shaped else func(*given, **{**named, **here})
         self._write(func, name, args, kwargs, result)
-        if known and not is_random(func) and not func._schema.is_mutable:
+        if known and not is_random(func) and not schema.writes:
             self._evaluate(func, args, kwargs, result)
         return result
 
@@ -329,29 +332,28 @@ class _Recorder(TorchDispatchMode):  # type: ignore[no-untyped-call]  # torch le
         return result[:3]
 
     def _write(self, func: Any, name: str, args: Any, kwargs: Any, result: Any) -> None:
-        schema = func._schema.arguments
-        given = {argument.name: value for argument, value in zip(schema, args, strict=False)} | kwargs
+        defaults = _schema(func).defaults
+        given = {**defaults, **dict(zip(defaults, args, strict=False)), **kwargs}
         attributes: list[tuple[str, Any]] = []
         inputs: list[Edge] = []
-        for argument in schema:
-            value = given.get(argument.name, argument.default_value)
+        for argument, value in given.items():
             if isinstance(value, torch.Tensor):
                 inputs.append(self.edge(value))
             elif isinstance(value, list | tuple) and any(isinstance(item, torch.Tensor) for item in value):
                 inputs.extend(self.edge(item) for item in value if item is not None)
-                attributes.append((argument.name, tuple(item is not None for item in value)))
-            elif argument.name not in _PLACEMENT:
-                attributes.append((argument.name, _hashable(value)))
+                attributes.append((argument, tuple(item is not None for item in value)))
+            elif argument not in _PLACEMENT:
+                attributes.append((argument, _hashable(value)))
         if name == "as_strided":  # the one operation that sees memory and not values
             memory = (tuple(args[0].stride()), args[0].storage_offset(), args[0].untyped_storage().nbytes())
             attributes.append(("memory", memory))
-        outputs = [x for x in pytree.tree_leaves(result) if isinstance(x, torch.Tensor)]
+        outputs = _tensors(result)
         index = len(self.nodes)
         shapes, dtypes = tuple(tuple(x.shape) for x in outputs), tuple(x.dtype for x in outputs)
         self.nodes.append(
             Node(name, tuple(attributes), tuple(inputs), shapes, dtypes, "", self.paths[-1], _caller(), index)
         )
-        as_edges = pytree.tree_map(lambda x: self.edge(x) if isinstance(x, torch.Tensor) else x, (args, kwargs))
+        as_edges = _mapped(lambda x: self.edge(x) if isinstance(x, torch.Tensor) else x, (args, kwargs))
         self.calls[index] = (func, *as_edges)
         for position, output in enumerate(outputs):
             self._edges[id(output)] = Edge(index, position)
@@ -359,17 +361,15 @@ class _Recorder(TorchDispatchMode):  # type: ignore[no-untyped-call]  # torch le
 
     def _evaluate(self, func: Any, args: Any, kwargs: Any, result: Any) -> None:
         """Compute for real what depends on no input, so that equal constants are equal however they were made."""
-        outputs = [x for x in pytree.tree_leaves(result) if isinstance(x, torch.Tensor)]
+        outputs = _tensors(result)
         if sum(x.numel() for x in outputs) > 1 << 22 or name_of(func).startswith("empty"):
             return
         real = func(*self._real(args), **{**self._real(kwargs), **({"device": "cpu"} if "device" in kwargs else {})})
-        for output, value in zip(
-            outputs, [x for x in pytree.tree_leaves(real) if isinstance(x, torch.Tensor)], strict=True
-        ):
+        for output, value in zip(outputs, _tensors(real), strict=True):
             self.constant(value, output)
 
     def _real(self, tree: Any) -> Any:
-        return pytree.tree_map(lambda x: self._values.get(id(x), x) if isinstance(x, torch.Tensor) else x, tree)
+        return _mapped(lambda x: self._values.get(id(x), x) if isinstance(x, torch.Tensor) else x, tree)
 
     def _meta(self, tree: Any) -> Any:
         def move(x: Any) -> Any:
@@ -378,7 +378,7 @@ class _Recorder(TorchDispatchMode):  # type: ignore[no-untyped-call]  # torch le
             self.edge(x)
             return torch.empty_like(x, device="meta")
 
-        return pytree.tree_map(move, tree)
+        return _mapped(move, tree)
 
     def _place(self) -> str:
         return (
@@ -459,9 +459,9 @@ def replay(
         func, args, kwargs = graph.calls[index]
         result = observe(node, [values[edge] for edge in node.inputs]) if observe else None
         if result is None:
-            args, kwargs = pytree.tree_map(lambda x: values[x] if isinstance(x, Edge) else x, (args, kwargs))
+            args, kwargs = _mapped(lambda x: values[x] if isinstance(x, Edge) else x, (args, kwargs))
             result = func(*args, **{k: v for k, v in kwargs.items() if k != "device"})
-        for output, value in enumerate(x for x in pytree.tree_leaves(result) if isinstance(x, torch.Tensor)):
+        for output, value in enumerate(_tensors(result)):
             values[Edge(index, output)] = value
         for edge in expiring.get(index, ()):
             values.pop(edge, None)
@@ -552,9 +552,25 @@ def is_random(func: Any) -> bool:
     return torch.Tag.nondeterministic_seeded in func.tags
 
 
+class _Schema(NamedTuple):
+    """What is declared of an ATen operation: its name, whether it writes into an argument, its arguments' defaults."""
+
+    name: str
+    writes: bool
+    defaults: dict[str, Any]
+
+
+@cache
+def _schema(func: Any) -> _Schema:
+    """Asked once: torch makes the whole of it anew each time."""
+    declared = func._schema
+    defaults = {argument.name: argument.default_value for argument in declared.arguments}
+    return _Schema(declared.name.removeprefix("aten::"), declared.is_mutable, defaults)
+
+
 def name_of(func: Any) -> str:
     """ATen's name of an operation, without namespace and overload."""
-    return str(func._schema.name.removeprefix("aten::"))
+    return _schema(func).name
 
 
 @contextmanager
@@ -593,6 +609,26 @@ def labelled(result: Any) -> list[tuple[str, Any]]:
     return sorted(found, key=lambda pair: pair[0]) if any("['" in label for label, _ in found) else found
 
 
+# Arguments and results of ATen operations are nested in lists, tuples and dicts only; torch's own walk, which knows of
+# every container, took a quarter of the time of a trace.
+def _tensors(tree: Any) -> list[torch.Tensor]:
+    """The tensors in it, in their order."""
+    if isinstance(tree, torch.Tensor):
+        return [tree]
+    items = tree.values() if isinstance(tree, dict) else tree if isinstance(tree, list | tuple) else ()
+    return [tensor for item in items for tensor in _tensors(item)]
+
+
+def _mapped(change: Callable[[Any], Any], tree: Any) -> Any:
+    """It with `change` made to each leaf."""
+    kind = type(tree)
+    if kind is tuple or kind is list:
+        return kind([_mapped(change, item) for item in tree])
+    if kind is dict:
+        return {key: _mapped(change, item) for key, item in tree.items()}
+    return change(tree)
+
+
 def _hashable(value: Any) -> Any:
     if isinstance(value, float) and value == 0:
         return repr(value) if math.copysign(1, value) < 0 else 0.0  # -0.0 equals 0.0 and divides otherwise
@@ -609,6 +645,7 @@ def _caller() -> str:
     return ""
 
 
+@cache
 def _short(filename: str) -> str:
     """The last two parts of a file's path: enough to find it, the same on every machine."""
     return "/".join(Path(filename).parts[-2:])

@@ -35,17 +35,17 @@ def any_side(_: int) -> bool:
 class Case:
     """One network; what is expensive is made once.
 
-    make        builds it, given num_classes and in_channels
-    channels    of the images that it was made for
-    documented  their heights and widths, the usual one first
-    dropouts    the rates that its source has, in the order in which they run in train mode
-    admits      whether a side between the smallest and the largest is admissible
+    make      builds it, given num_classes and in_channels
+    channels  of the images that it was made for
+    side      the shorter one of these images, in pixels
+    dropouts  the rates that its source has, in the order in which they run in train mode
+    admits    whether a side between the smallest and the largest is admissible
     """
 
     name: str
     make: Callable[..., nn.Module]
     channels: int
-    documented: Sequence[tuple[int, int]]
+    side: int
     dropouts: Sequence[float] = ()
     admits: Callable[[int], bool] = any_side
     _graph: dict[tuple[int, int, int], Graph] = field(default_factory=dict)
@@ -85,11 +85,6 @@ class Case:
         found = Sides.told(message)
         assert found, f"{self.name}: a refusal does not say what is taken: {message}"
         return found
-
-    @property
-    def side(self) -> int:
-        """The shorter one of the usual images, in pixels."""
-        return min(self.documented[0])
 
     @property
     def seen_at(self) -> int:
@@ -168,10 +163,9 @@ def case(name: str) -> Case:
     if name not in _HELD:
         _HELD.clear()
         gc.collect()
-        variant = models.get(name)
+        channels, height, width = models.get(name).input_size
         build, admits = functools.partial(models.build, name), ADMITS.get(name, any_side)
-        documented = [size[1:] for size in (variant.input_size, variant.other_size)]
-        _HELD[name] = Case(name, build, variant.input_size[0], documented, dropouts(name), admits)
+        _HELD[name] = Case(name, build, channels, min(height, width), dropouts(name), admits)
     return _HELD[name]
 
 

@@ -99,8 +99,7 @@ def sizes(network: Case, data: st.DataObject) -> Sized:
     height, width = data.draw(sizes_up_to(network, network.sides.smallest + 40), label="size")
     batch, classes = data.draw(batches(), label="batch"), data.draw(st.integers(1, CLASSES - 1), label="classes")
     channels = data.draw(st.sampled_from([network.channels % 4 + 1, 1, 2, 3, 4]), label="channels")
-    sides, admits, documented = network.sides, network.admits, network.documented
-    return Sized(network.make, batch, classes, channels, height, width, sides, admits, documented)
+    return Sized(network.make, batch, classes, channels, height, width, network.sides, network.admits)
 
 
 def receptive_fields(network: Case, data: st.DataObject) -> Field:

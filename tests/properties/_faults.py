@@ -207,13 +207,6 @@ class Unchecked(Sound):
         return self.head(self.maps(x))
 
 
-class Squares(Sound):
-    def forward(self, x: Tensor) -> Tensor:
-        if x.shape[2] != x.shape[3]:
-            raise ValueError("not a square")
-        return super().forward(x)
-
-
 class SmallestRefused(Sound):
     def forward(self, x: Tensor) -> Tensor:
         require_images(x, "a network", self.in_channels, SIDES.smallest + 1, SIDES.largest)
@@ -336,12 +329,7 @@ PLANTED = (
         "by arithmetic",
         subject=narrower_map,
     ),
-    Planted(
-        "documented and extreme sizes are taken", "a size documented that is refused", "20x30 is not taken", Squares
-    ),
-    Planted(
-        "documented and extreme sizes are taken", "the smallest side told refused", "9x9 is not taken", SmallestRefused
-    ),
+    Planted("the outermost sizes are taken", "the smallest side told refused", "9x9 is not taken", SmallestRefused),
     Planted("other sizes are refused", "no check of the size", "fails in the middle", Unchecked),
     Planted("other sizes are refused", "a smaller size admitted than the smallest that runs", "in the middle", TooLate),
     Planted("other sizes are refused", "a refusal without a size", "does not say what was given", Terse),

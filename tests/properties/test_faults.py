@@ -18,7 +18,7 @@ BY_PROPERTY = {name: drawn for drawn in DRAWN for name in drawn.group.properties
 
 
 def case(make: Callable[..., nn.Module]) -> Case:
-    network = Case("a small network", make, channels=3, documented=[(32, 32), (20, 30)], dropouts=(0.5,))
+    network = Case("a small network", make, channels=3, side=32, dropouts=(0.5,))
     network.sides = network.training_sides = SIDES  # what a faulty one says itself is not to be relied on
     return network
 
