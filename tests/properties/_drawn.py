@@ -37,13 +37,14 @@ class Drawn:
     draw: Callable[[Case, st.DataObject], Any]
 
     def hold(self, network: Case, examples: int, only: str | None = None, **options: Any) -> None:
-        """Check the properties, or one of them; options are Hypothesis's.
+        """Check the properties, or one of them; options are Hypothesis's, in place of those of the profile.
 
         examples: how many under the profile `ci`.
         """
+        chosen = settings(**{"max_examples": scaled(examples), "database": None, **options})
 
         # No database: it would give one network the examples of another. A seed: or all would be given the same ones.
-        @settings(max_examples=scaled(examples), database=None, **options)
+        @chosen
         @given(st.data())
         def on_examples(data: st.DataObject) -> None:
             subject = self.draw(network, data)
@@ -52,7 +53,7 @@ class Drawn:
             else:
                 self.group.properties[only].holds(subject)
 
-        if settings().derandomize:
+        if chosen.derandomize:
             on_examples = seed(zlib.crc32(f"{network.name} {self.group.name}".encode()))(on_examples)
         on_examples()
 

@@ -14,6 +14,8 @@ from tests.properties._case import Case
 from tests.properties._drawn import DRAWN, Drawn
 from tests.properties._faults import PLANTED, SIDES, Planted, Sound
 
+AS_IN_CI: dict[str, Any] = {"max_examples": 1, "derandomize": True, "phases": [Phase.generate]}  # in any profile
+
 BY_PROPERTY = {name: drawn for drawn in DRAWN for name in drawn.group.properties}
 
 
@@ -39,7 +41,7 @@ def test_a_property_fails_on_what_breaks_it(planted: Planted) -> None:
         return subject
 
     with pytest.raises(AssertionError) as caught:
-        replace(drawn, draw=draw).hold(case(planted.make), 1, only=planted.property, phases=[Phase.generate])
+        replace(drawn, draw=draw).hold(case(planted.make), 1, only=planted.property, **AS_IN_CI)
     assert planted.says in str(caught.value)
 
 
