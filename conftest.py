@@ -24,6 +24,11 @@ def pytest_collection_finish() -> None:
     gc.set_threshold(200_000, 20, 20)
 
 
+def pytest_unconfigure() -> None:
+    """At the end cycles may go; bindings of torch complain of what is left."""
+    gc.unfreeze()
+
+
 # deadline: the first example of a test pays for torch's imports. derandomize: a red CI run can be repeated at home.
 _COMMON = {"deadline": None, "suppress_health_check": [HealthCheck.too_slow]}
 settings.register_profile("dev", max_examples=50, **_COMMON)  # type: ignore[arg-type]

@@ -48,10 +48,20 @@ def verify(session: nox.Session) -> None:
     session.run("repro", "verify", "--timing", *session.posargs)
 
 
+@nox.session
+def audit(session: nox.Session) -> None:
+    """`repro audit` of our own networks, which are clean, and of the specimens, in which it finds what there is."""
+    session.install(*CONSTRAINTS, ".", *TEST)
+    session.run("repro", "audit", "repro/models")
+    session.run("repro", "audit", "tests/specimens", success_codes=[1])
+    session.run("pytest", "tests/audit/test_specimens.py", *session.posargs)
+
+
 PAGES = {  # under docs/, and the command that prints it
     **{f"{verb}.md": ("repro", verb, "--format", "markdown") for verb in ("facts", "errata", "deviations")},
     "properties.md": ("python", "-m", "tests.properties"),
     "snippets.md": ("python", "-m", "tests.specimens"),
+    "rules.md": ("repro", "explain", "--format", "markdown"),
 }
 
 

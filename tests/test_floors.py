@@ -33,6 +33,7 @@ FLOORS = {
     "interchange": ["repro.onnx_graph", "repro.onnx_module"],
     "references": ["repro.references", "repro.amendments", "repro.keras_network"],
     "parity": ["repro.parity", "repro.parity.*"],
+    "findings": ["repro.audit.finding", "repro.audit.report"],
     "audit": ["repro.audit", "repro.audit.*"],
     "checkers": [
         "repro.conformance",
@@ -65,9 +66,10 @@ BELOW = {
     "interchange": ["words", "interchange"],
     "references": ["verdicts", "words", "catalog", "interchange", "references"],
     "parity": ["verdicts", "words", "mechanism", "references", "catalog", "parity"],
-    "audit": ["verdicts", "words", "mechanism", "references", "catalog", "papers", "audit"],
+    "findings": ["findings"],
+    "audit": ["verdicts", "words", "mechanism", "references", "catalog", "papers", "findings", "audit"],
     "checkers": ["version", "verdicts", "words", "mechanism", "references", "catalog", "papers", "parity", "checkers"],
-    "render": ["version", "verdicts", "render"],
+    "render": ["version", "verdicts", "findings", "render"],
     "library": [floor for floor in FLOORS if floor not in ("library", "commands", "faces", "networks", "main")],
     "commands": [floor for floor in FLOORS if floor not in ("library", "faces", "networks", "main")],
     "faces": [floor for floor in FLOORS if floor not in ("faces", "networks", "main")],
@@ -165,7 +167,7 @@ def test_networks_use_torch_and_nothing_else() -> None:
 
 
 def test_words_render_and_the_catalog_never_import_torch() -> None:
-    light = ("version", "verdicts", "words", "render")
+    light = ("version", "verdicts", "words", "findings", "render")
     modules = {name: source for name, source in sources().items() if floor_of(name) in light}
     assert len(modules) >= 6
     assert strangers(modules, set()) == []
@@ -199,6 +201,8 @@ def test_words_render_and_the_catalog_never_import_torch() -> None:
         ("repro", "import repro.graph", "repro:1 (version) imports repro.graph (mechanism)"),
         ("repro.api", "import repro.cli", "repro.api:1 (library) imports repro.cli (faces)"),
         ("repro.render.html", "from repro import api", "repro.render.html:1 (render) imports repro.api (library)"),
+        ("repro.render.audit.text", "from repro.audit import engine", "repro.render.audit.text:1 (render) imports"),
+        ("repro.audit.report", "from repro.audit import rule", "repro.audit.report:1 (findings) imports repro.audit"),
         ("repro.utils", "", "repro.utils is on no floor: name it in FLOORS"),
         ("repro.deep.down", "", "repro.deep.down is on no floor: name it in FLOORS"),
     ],

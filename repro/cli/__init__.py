@@ -1,6 +1,7 @@
 """The command line, a file for each command or family of them. Exit 0 clean, 1 findings, 2 usage or internal error.
 
-Results go to stdout, progress and errors to stderr. torch is imported by the commands that need it, never before.
+Results go to stdout, progress and errors to stderr. Each command imports what it needs, torch above all, and
+nothing is imported for the others.
 """
 
 from __future__ import annotations
@@ -8,30 +9,40 @@ from __future__ import annotations
 import argparse
 import contextlib
 import gc
+import importlib
 import os
 import sys
 from collections.abc import Sequence
 from typing import NoReturn
 
 import repro
-from repro import models, process
-from repro.cli import catalog, compare, convert, golden, ledger, verify
+from repro import process
 from repro.errors import ReproError, first_line
+
+# Command -> the module that has it, in the order of the help.
+_COMMANDS = {
+    "list": "catalog",
+    "show": "catalog",
+    "verify": "verify",
+    "compare": "compare",
+    "convert": "convert",
+    "golden": "golden",
+    "facts": "ledger",
+    "errata": "ledger",
+    "deviations": "ledger",
+    "audit": "audit",
+    "explain": "audit",
+}
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command and return its exit code; `arguments` default to the process's own."""
-    parser = _parser()
-    options = parser.parse_args(arguments)
+    given = sys.argv[1:] if arguments is None else list(arguments)
+    options = _parser(given).parse_args(given)
     try:
         code: int = options.run(options)
         sys.stdout.flush()
         return code
-    except (ReproError, models.UnknownVariantError) as error:
-        if options.debug:
-            raise
-        print(f"repro: error: {error}", file=sys.stderr)
-        return 2
     except BrokenPipeError:  # the reader of a pipe, such as head, has seen enough
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 2
@@ -41,8 +52,16 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except Exception as error:
         if options.debug:
             raise
-        print(f"repro: internal error: {first_line(error)}; --debug shows the traceback", file=sys.stderr)
+        print(f"repro: {_told(error)}", file=sys.stderr)
         return 2
+
+
+def _told(error: Exception) -> str:
+    from repro.models import UnknownVariantError  # a third of the time in which a command starts that needs no networks
+
+    if isinstance(error, (ReproError, UnknownVariantError)):
+        return f"error: {error}"
+    return f"internal error: {first_line(error)}; --debug shows the traceback"
 
 
 def run() -> NoReturn:
@@ -58,7 +77,8 @@ def run() -> NoReturn:
     os._exit(code)
 
 
-def _parser() -> argparse.ArgumentParser:
+def _parser(arguments: Sequence[str]) -> argparse.ArgumentParser:
+    """For these arguments: of the command that they begin with, or of all where they begin with anything else."""
     common = argparse.ArgumentParser(add_help=False)
     common.add_argument("--format", choices=("text", "json"), default="text", help="how to print (default: text)")
     common.add_argument("--debug", action="store_true", help="show the traceback of an error")
@@ -69,6 +89,7 @@ def _parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("--version", action="version", version=f"repro {repro.__version__}")
     verbs = parser.add_subparsers(required=True, metavar="COMMAND")
-    for module in (catalog, verify, compare, convert, golden, ledger):
-        module.add(verbs, common)
+    wanted = _COMMANDS.get(arguments[0]) if arguments else None
+    for module in [wanted] if wanted else dict.fromkeys(_COMMANDS.values()):
+        importlib.import_module(f"repro.cli.{module}").add(verbs, common)
     return parser

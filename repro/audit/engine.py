@@ -1,0 +1,120 @@
+"""From files to findings: each document read, each rule asked, what is suppressed left out."""
+
+from __future__ import annotations
+
+import gc
+from collections.abc import Collection, Iterator, Sequence
+from dataclasses import dataclass
+
+from repro.audit.finding import Finding
+from repro.audit.limits import limited
+from repro.audit.program import Program
+from repro.audit.report import Audited, Sheet
+from repro.audit.rule import Rule, rules
+from repro.audit.source import document, notebook, reading
+from repro.audit.source.document import Document
+from repro.audit.suppression import suppressions
+from repro.errors import ReproError, first_line
+
+_FEWEST = 12  # files that are worth another process, which takes as long to start as they do
+_TOGETHER = 4  # files that a process is given at once
+
+
+@dataclass(frozen=True)
+class Task:
+    """One file to audit.
+
+    codes  of the rules that are asked
+    data   what is in it; None: it is read
+    """
+
+    path: str
+    codes: tuple[str, ...]
+    data: bytes | None = None
+
+
+def audit(path: str, chosen: Collection[Rule] | None = None) -> Audited:
+    """Audit one file, by all rules if none are chosen. Raises ReproError where it cannot be read."""
+    return _audited(document.read(path), rules() if chosen is None else chosen)
+
+
+def audit_all(tasks: Sequence[Task], jobs: int = 1, strict: bool = False) -> Iterator[Audited]:
+    """What is said of each file, in their order; what is wrong with one does not keep it from the others.
+
+    jobs    processes; they are started only where there is enough to do
+    strict  whether an internal error is raised, rather than told beside the file in which it happened
+
+    Raises ReproError if a process is killed.
+    """
+    jobs = min(jobs, len(tasks) // _FEWEST)
+    if jobs < 2:
+        yield from (_told(task, strict) for task in tasks)
+        return
+    from concurrent.futures import ProcessPoolExecutor  # which takes as long to import as all of ours
+    from concurrent.futures.process import BrokenProcessPool
+    from functools import partial
+    from multiprocessing import get_context
+
+    with ProcessPoolExecutor(jobs, get_context("spawn"), seldom_look_for_cycles) as pool:
+        try:
+            yield from pool.map(partial(_told, strict=strict), tasks, chunksize=_TOGETHER)
+        except BrokenProcessPool as error:
+            raise ReproError(
+                "a process was killed, most likely for want of memory; --jobs 1 takes the least"
+            ) from error
+
+
+def seldom_look_for_cycles() -> None:
+    """Set up a process that makes many syntax trees: looking through them for cycles is a sixth of the time."""
+    gc.set_threshold(200_000, 20, 20)
+
+
+def _told(task: Task, strict: bool) -> Audited:
+    """What is said of one file, also where it cannot be audited."""
+    try:
+        found = document.read(task.path) if task.data is None else document.of(task.path, task.data)
+        return _audited(found, [rule for rule in rules() if rule.code in task.codes])
+    except ReproError as error:
+        return Audited(task.path, error=str(error))
+    except Exception as error:
+        if strict:
+            raise
+        return Audited(
+            task.path, error=f"{task.path}: internal error: {first_line(error)}; --debug shows the traceback"
+        )
+
+
+def _audited(found: Document, chosen: Collection[Rule]) -> Audited:
+    if not is_about_networks(found.content):
+        return Audited(found.path, about_networks=False)
+    with limited(found.path):
+        found.check()
+        program = reading.program(found)
+        hidden = suppressions(program)
+        told = [each for each in findings_in(program, chosen) if not any(one.covers(each) for one in hidden)]
+        told.sort(key=lambda finding: (finding.place.file_line, finding.place.line, finding.place.column, finding.code))
+        shown = tuple(_sheets(found)) if told or program.repairs else ()
+        return Audited(found.path, tuple(told), program.repairs, shown)
+
+
+def is_about_networks(content: str) -> bool:
+    """Whether there is anything in a text that rules could speak of."""
+    return "torch" in content or "nn." in content
+
+
+def findings_in(program: Program, chosen: Collection[Rule]) -> Iterator[Finding]:
+    """What rules find in a program, each thing once."""
+    seen = set()
+    for rule in chosen:
+        for finding in rule.findings(program):
+            key = finding.code, finding.place, finding.message
+            if key not in seen:
+                seen.add(key)
+                yield finding
+
+
+def _sheets(found: Document) -> Iterator[Sheet]:
+    if found.suffix == ".ipynb":
+        yield from (Sheet(number, tuple(source.split("\n"))) for number, source in notebook.sources(found.content))
+    else:
+        yield Sheet(None, tuple(found.content.split("\n")))

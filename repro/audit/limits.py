@@ -1,0 +1,59 @@
+"""What one file may cost, whatever is in it."""
+
+from __future__ import annotations
+
+import re
+import signal
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from types import FrameType
+
+from repro.errors import ReproError
+
+SECONDS = 1.7  # of this process's time, so that a busy machine makes nothing fail; what is then in C is waited for
+CHARACTERS = 1_500_000  # of code: the largest file of torch has 1.3 million, and 262,000 tokens
+TOKENS = 300_000  # 350 MB of syntax tree
+
+_TOKEN = re.compile(r"\w+|[^\w\s]")
+
+
+class _TooLateError(BaseException):
+    """Raised wherever the program is then; nothing that handles exceptions of its own may take it for one of them."""
+
+
+def check_size(path: str, code: str) -> None:
+    """Raises ReproError for code whose syntax tree would be too large."""
+    if len(code) > CHARACTERS:
+        raise ReproError(f"{path}: it has {len(code):,} characters of code, and at most {CHARACTERS:,} are read")
+    if len(code) > TOKENS and sum(1 for _ in _TOKEN.finditer(code)) > TOKENS:
+        raise ReproError(f"{path}: it has more than {TOKENS:,} words and signs of code, which is the most that is read")
+
+
+@contextmanager
+def limited(path: str, seconds: float = SECONDS) -> Iterator[None]:
+    """Raises ReproError where the block takes longer, needs more memory than there is, or nests too deeply.
+
+    The time is measured where a signal can be had: in the main thread, and not on Windows.
+    """
+    timed = hasattr(signal, "setitimer") and threading.current_thread() is threading.main_thread()
+
+    def late(_: int, __: FrameType | None) -> None:
+        raise _TooLateError
+
+    try:
+        if timed:
+            before = signal.signal(signal.SIGPROF, late)
+            signal.setitimer(signal.ITIMER_PROF, seconds, seconds / 10)  # again, if the first one was lost in a __del__
+        try:
+            yield
+        finally:
+            if timed:
+                signal.setitimer(signal.ITIMER_PROF, 0)
+                signal.signal(signal.SIGPROF, before)
+    except _TooLateError:
+        raise ReproError(f"{path}: it was given up after {seconds:g} s") from None
+    except RecursionError:
+        raise ReproError(f"{path}: what is in it is nested too deeply to be read") from None
+    except MemoryError:
+        raise ReproError(f"{path}: there is not enough memory to read it") from None

@@ -1,0 +1,76 @@
+"""`F.dropout` is called without `training=`, and drops in evaluation too.
+
+The function knows nothing of the network's mode, and its default is `training=True`: `net.eval()` does not switch it
+off. Predictions are random, and worse than they could be.
+
+Write `F.dropout(x, p, training=self.training)`, or use `nn.Dropout`.
+
+Limits: calls in the methods of a network. `training=True` that is written out, for Monte Carlo dropout, is meant.
+"""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Iterator
+
+from repro.audit.finding import Confidence, Severity
+from repro.audit.meaning.analysis import Analysis
+from repro.audit.program import Program
+from repro.audit.rule import Hit, rule
+
+ZH = """调用 `F.dropout` 时没有写 `training=`,评估时也会随机置零。
+
+这个函数不知道网络处于什么模式,默认值是 `training=True`,
+`net.eval()` 关不掉它。预测结果会随机变化,也比应有的差。
+
+应写成 `F.dropout(x, p, training=self.training)`,或使用 `nn.Dropout`。
+
+局限:只看网络的方法中的调用。明确写出的 `training=True`
+(蒙特卡洛 dropout)视为有意。
+"""
+
+_FUNCTIONS = {f"torch.nn.functional.dropout{end}" for end in ("", "1d", "2d", "3d")}
+
+
+@rule(
+    "CNN209",
+    Severity.BUG,
+    Confidence.HIGH,
+    en="{name} drops in evaluation too: give it training=self.training",
+    zh="{name} 在评估时也会随机置零:应传入 training=self.training",
+)
+def dropout_in_eval(program: Program) -> Iterator[Hit]:
+    networks = [(kind.node.lineno, kind.node.end_lineno or 0) for kind in Analysis.of(program).classes()]
+    for call in program.nodes(ast.Call):
+        if program.dotted(call.func) not in _FUNCTIONS or len(call.args) > 2:
+            continue
+        given = {each.arg: each.value for each in call.keywords}
+        p = given.get("p", call.args[1] if len(call.args) > 1 else None)
+        if given.keys() & {"training", None} or (isinstance(p, ast.Constant) and p.value == 0):
+            continue
+        if any(start <= call.lineno <= end for start, end in networks):
+            yield Hit(call, {"name": ast.unparse(call.func)})
+
+
+VALID = (
+    """
+import torch.nn as nn
+import torch.nn.functional as F
+class Net(nn.Module):
+    def forward(self, x):
+        x = F.dropout(x, 0.5, self.training)
+        x = F.dropout(x, training=True)
+        x = F.dropout(x, p=0.0)
+        return F.dropout(x, p=0.5, training=self.training)
+""",
+)
+INVALID = (
+    """
+import torch.nn as nn
+import torch.nn.functional as F
+class Net(nn.Module):
+    def forward(self, x):
+        x = F.dropout(x, p=0.5)  # <-
+        return F.dropout2d(x)  # <-
+""",
+)

@@ -1,0 +1,133 @@
+"""Two layers with weights follow each other with nothing nonlinear between them.
+
+Two linear maps in a row are one linear map: without an activation the second layer adds parameters and no depth. The
+network trains, and its parameter count is exactly right, so nobody notices; it is the most frequent defect of
+published tutorials of these networks.
+
+Put the activation after the layer (after its normalisation, if it has one). The papers have one after every layer but
+the last: AlexNet (section 3.1), VGG (section 2.1), GoogLeNet (section 5), ResNet (section 3.4).
+
+Limits: layers that are left linear on purpose are not reported: depthwise and factorised (1xN, Nx1) pairs, the linear
+bottlenecks of MobileNetV2, shortcuts, and whatever also goes through an activation on another way. A function that is
+not in the text is taken to be an activation.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from repro.audit.finding import Confidence, Severity
+from repro.audit.meaning import flow
+from repro.audit.meaning.analysis import Analysis
+from repro.audit.meaning.operations import pair
+from repro.audit.meaning.values import Instance, Op
+from repro.audit.program import Program
+from repro.audit.rule import Hit, rule
+
+ZH = """两个带权重的层首尾相接,中间没有任何非线性。
+
+两个线性变换相连还是一个线性变换:没有激活函数,后一层只增加参数,不增加深度。
+网络照样能训练,参数量也完全正确,所以没有人注意到;
+在公开的这类教程里,这是最常见的错误。
+
+应当在前一层之后(有归一化就在归一化之后)加上激活函数。
+论文中除最后一层外每层之后都有:AlexNet(3.1 节)、VGG(2.1 节)、
+GoogLeNet(第 5 节)、ResNet(3.4 节)。
+
+局限:有意保持线性的不报告:逐通道卷积、拆开的 1xN 与 Nx1 卷积、
+MobileNetV2 的线性瓶颈、捷径分支,以及在另一条路上经过激活函数的。
+文本之外的函数一律当作激活函数。
+"""
+
+_PASSING = ("norm", "dropout", "identity", "pool", "flatten", "view", "squeeze")
+_WEIGHTS = ("conv", "linear")
+
+
+@rule(
+    "CNN409",
+    Severity.BUG,
+    Confidence.HIGH,
+    en="no activation between this {first} and the {second} of line {line}: together they are one linear map",
+    zh="这个 {first} 与第 {line} 行的 {second} 之间没有激活函数,合起来只是一个线性变换",
+)
+def missing_activation(program: Program) -> Iterator[Hit]:
+    seen = set()
+    for run in Analysis.of(program).runs:
+        users = flow.users(run.ops)
+        active = [op.within for op in run.ops if op.kind in ("activation", "sigmoid")]
+        for second in run.ops:
+            if second.kind not in _WEIGHTS:
+                continue
+            between = list(flow.before(second, _PASSING))
+            if not between or between[-1].kind not in _WEIGHTS or any(map(_is_layer_norm, between)):
+                continue
+            first = between[-1]
+            if first.where in seen or _is_meant(first) or _is_meant(second) or _is_bottleneck(first):
+                continue
+            if any(use.kind not in (*_WEIGHTS, "add") for use in flow.after(first, users, _PASSING)):
+                continue
+            if _is_left_out(first, active) or not _fits(first, second):
+                continue
+            seen.add(first.where)
+            values = {"first": first.name, "second": second.name, "line": program.place(second.where).line}
+            if any(within[:1] == first.within[:1] for within in active):
+                yield Hit(first.where, values)
+            elif run.steps >= 0:  # nothing in it is nonlinear: a demonstration, perhaps
+                yield Hit(first.where, values, Severity.RISK, Confidence.MEDIUM)
+
+
+def _is_left_out(op: Op, active: list[tuple[Instance, ...]]) -> bool:
+    """Whether its class can have an activation behind it, by an argument, and this instance has none."""
+    if not op.within:
+        return False
+    inside = [within[-1] for within in active if within]
+    return any(each.of is op.within[-1].of for each in inside) and not any(each is op.within[-1] for each in inside)
+
+
+def _fits(first: Op, second: Op) -> bool:
+    """Whether the second takes the channels of the first; else another defect is in the way."""
+    made, taken = first.detail.get("out_channels"), second.detail.get("in_channels")
+    return made == taken or not isinstance(made, int) or not isinstance(taken, int)
+
+
+def _is_layer_norm(op: Op) -> bool:
+    return op.kind == "norm" and not op.name.startswith(("BatchNorm", "GroupNorm"))
+
+
+def _is_meant(op: Op) -> bool:
+    """Whether a layer is one that often stands next to another with nothing between."""
+    if op.detail.get("groups", 1) != 1:
+        return True
+    sides = pair(op.detail.get("kernel_size"))
+    return sides is not None and sides[0] != sides[1]
+
+
+def _is_bottleneck(op: Op) -> bool:
+    """Whether it closes a depthwise separable convolution, whose result MobileNetV2 leaves linear (section 3.2)."""
+    given = [each for each in flow.before(op, (*_PASSING, "activation", "mul")) if each.kind == "conv"]
+    return any(each.detail.get("groups", 1) != 1 for each in given)
+
+
+VALID = (
+    """
+import torch.nn as nn
+net = nn.Sequential(nn.Conv2d(3, 8, 3), nn.BatchNorm2d(8), nn.ReLU(), nn.MaxPool2d(2), nn.Conv2d(8, 8, 3))
+net(images)
+""",
+)
+INVALID = (
+    """
+import torch.nn as nn
+net = nn.Sequential(
+    nn.Conv2d(3, 8, 3),  # <-
+    nn.MaxPool2d(2),
+    nn.Conv2d(8, 8, 3),
+    nn.ReLU(),
+    nn.Flatten(),
+    nn.Linear(8, 8),  # <-
+    nn.Dropout(),
+    nn.Linear(8, 8),
+)
+net(images)
+""",
+)

@@ -1,0 +1,117 @@
+"""A method of a network is spelt so that nothing calls it.
+
+Python calls `__init__` and torch calls `forward`. Under any other name the method is an ordinary one: without
+`__init__` no layer is made, without `forward` calling the network raises NotImplementedError. Underscores are lost when
+text is pasted, letters change places when it is typed.
+
+Limits: only names that are one slip away from the right one, in a class of networks that does not have the right one.
+"""
+
+from __future__ import annotations
+
+import ast
+import re
+from collections.abc import Iterator
+
+from repro.audit.finding import Confidence, Severity
+from repro.audit.meaning.analysis import Analysis
+from repro.audit.meaning.values import Class
+from repro.audit.program import Program
+from repro.audit.rule import Hit, rule
+
+ZH = """网络的某个方法名拼错了,没有人会调用它。
+
+Python 调用的是 `__init__`,torch 调用的是 `forward`。
+换一个名字就只是普通方法:没有 `__init__` 就不会创建任何层,
+没有 `forward`,调用网络时会抛出 NotImplementedError。
+粘贴文字容易丢下划线,打字容易颠倒字母。
+
+局限:只看与正确名字相差一处的名字,并且这个类里没有正确的那个方法。
+"""
+
+_INIT = re.compile(r"_+(?:init|int|inti|ini|initt)_*|(?:init|int|inti)_+")
+_PRIVATE = frozenset({"forward_", "_forward", "__forward"})  # helpers that a `forward` elsewhere may call
+
+
+@rule(
+    "CNN102",
+    Severity.BUG,
+    Confidence.HIGH,
+    en="{network}.{written} is never called: {meant} is meant",
+    zh="{network}.{written} 永远不会被调用:应为 {meant}",
+)
+def misspelt_method(program: Program) -> Iterator[Hit]:
+    for kind in Analysis.of(program).classes():
+        for node in kind.node.body:
+            if isinstance(node, ast.FunctionDef):
+                meant = _meant(node.name)
+                if meant is not None and _missing(kind, meant):
+                    yield Hit(node, {"network": kind.name, "written": node.name, "meant": meant})
+
+
+def _missing(kind: Class, name: str) -> bool:
+    """Whether a class has no method of this name; an `__init__` that it inherits is none of its own."""
+    return kind.names.get(name) is None if name == "__init__" else kind.find(name) is None
+
+
+def _meant(name: str) -> str | None:
+    """The name that another one is a slip of."""
+    if name in ("__init__", "forward") or name in _PRIVATE:
+        return None
+    if _INIT.fullmatch(name):
+        return "__init__"
+    return "forward" if name.strip("_") == "forward" or _one_slip(name, "forward") else None
+
+
+def _one_slip(name: str, right: str) -> bool:
+    """Whether one letter is left out, added or another one, or two neighbours have changed places."""
+    if abs(len(name) - len(right)) > 1:
+        return False
+    start = next((i for i, (a, b) in enumerate(zip(name, right, strict=False)) if a != b), min(len(name), len(right)))
+    rest, wanted = name[start:], right[start:]
+    return rest[1:] == wanted or rest == wanted[1:] or rest[1:] == wanted[1:] or rest[1::-1] + rest[2:] == wanted
+
+
+VALID = (
+    """
+import torch.nn as nn
+class Block(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.fc = nn.Linear(2, 2)
+    def _forward(self, x):
+        return self.fc(x)
+    def forward(self, x):
+        return self._forward(x)
+""",
+    """
+import torch.nn as nn
+class Game:
+    def reward(self, x):
+        return x
+class Base(nn.Module):
+    def init(self):
+        return self
+    def forward_features(self, x):
+        return x
+""",
+)
+INVALID = (
+    """
+import torch.nn as nn
+class Net(nn.Module):
+    def _init_(self):  # <-
+        super().__init__()
+        self.fc = nn.Linear(2, 2)
+    def foward(self, x):  # <-
+        return self.fc(x)
+""",
+    """
+import torch.nn as nn
+class Net(nn.Module):
+    def __int__(self, width):  # <-
+        self.fc = nn.Linear(width, 2)
+    def forwrad(self, x):  # <-
+        return self.fc(x)
+""",
+)

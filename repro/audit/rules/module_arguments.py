@@ -1,0 +1,77 @@
+"""A module of torch is made with arguments that it does not take.
+
+The line raises TypeError: `AdaptiveAvgPool2d(7, 7)` has one argument too many, since its size is one number or a pair;
+a misspelt keyword fails likewise, and so does `Linear(10)`, which lacks a number.
+
+Limits: the modules of torch.nn that networks are made of, as torch 2 has them. Calls with `*args` or `**kwargs` are
+passed over.
+"""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Iterator
+
+from repro.audit.finding import Confidence, Severity
+from repro.audit.meaning.library import MODULES, Signature
+from repro.audit.program import Program
+from repro.audit.rule import Hit, rule
+
+ZH = """建立 torch 的模块时,给的参数它并不接受。
+
+这一行会抛出 TypeError:`AdaptiveAvgPool2d(7, 7)` 多了一个参数,
+因为它的大小是一个数或一个二元组;拼错的关键字也会失败;
+`Linear(10)` 则少了一个数。
+
+局限:只看构成网络的 torch.nn 模块,以 torch 2 为准。
+带 `*args` 或 `**kwargs` 的调用不作判断。
+"""
+
+
+@rule(
+    "CNN215",
+    Severity.BUG,
+    Confidence.HIGH,
+    en="{layer} takes ({parameters}), which this call does not fit",
+    zh="{layer} 的参数是 ({parameters}),与这里的调用不符",
+)
+def module_arguments(program: Program) -> Iterator[Hit]:
+    for call in program.nodes(ast.Call):
+        function = call.func
+        name = function.attr if isinstance(function, ast.Attribute) else getattr(function, "id", "")
+        if name not in MODULES or name == "Identity" or program.dotted(function) != f"torch.nn.{name}":
+            continue
+        if not _fits(call, MODULES[name]):
+            yield Hit(call, {"layer": name, "parameters": ", ".join(MODULES[name].parameters)})
+
+
+def _fits(call: ast.Call, signature: Signature) -> bool:
+    keywords = [each.arg for each in call.keywords]
+    if None in keywords or any(isinstance(each, ast.Starred) for each in call.args):
+        return True
+    given = [*signature.parameters[: len(call.args)], *keywords]
+    known = len(call.args) <= len(signature.parameters) and set(keywords).issubset(signature.parameters)
+    return known and len(set(given)) == len(given) and set(signature.parameters[: signature.required]).issubset(given)
+
+
+VALID = (
+    """
+import torch.nn as nn
+nn.AdaptiveAvgPool2d((7, 7))
+nn.Conv2d(3, 8, kernel_size=3, padding="same")
+nn.Linear(2, 2, False)
+nn.Identity(3, width=4)
+nn.Conv2d(*sizes)
+nn.ReLU(True)
+""",
+)
+INVALID = (
+    """
+import torch.nn as nn
+nn.AdaptiveAvgPool2d(7, 7)  # <-
+nn.Conv2d(3, 8, kernal_size=3)  # <-
+nn.Linear(10)  # <-
+nn.Flatten(2)
+nn.Linear(2, 2, in_features=2)  # <-
+""",
+)

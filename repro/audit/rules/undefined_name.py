@@ -1,0 +1,131 @@
+"""A name is used that nothing defines.
+
+The line fails with a NameError when it runs. Often only a path that is seldom taken has it, such as the one that loads
+pretrained weights. In a tutorial the name may be defined in code that is not shown; then it is only said that whoever
+copies the text has to find it.
+
+Limits: nothing is said of a program that imports everything from a module (`from x import *`), or that makes names at
+run time.
+"""
+
+from __future__ import annotations
+
+import ast
+import builtins
+import symtable
+from collections.abc import Iterator
+
+from repro.audit.finding import Confidence, Severity
+from repro.audit.program import USUAL, Program
+from repro.audit.rule import Hit, rule
+
+ZH = """用到了没有任何地方定义过的名字。
+
+这一行一运行就会抛出 NameError。它常常只在很少走到的分支里,
+例如加载预训练权重的那一支。教程里这个名字也可能定义在没有展示的代码中,
+那么这里只是提醒:抄这段代码的人得自己去找它。
+
+局限:程序里有 `from x import *`,或在运行时才造出名字的,不作判断。
+"""
+
+_ALWAYS = frozenset(dir(builtins)) | set(
+    "WindowsError __file__ __builtins__ __path__ __class__ __spec__ __loader__ __debug__".split()
+)
+_NOTEBOOK = frozenset("display get_ipython In Out _ __ ___ _i exit quit".split())
+_AT_RUN_TIME = frozenset({"globals", "locals", "vars"})
+
+
+@rule(
+    "CNN110",
+    Severity.BUG,
+    Confidence.HIGH,
+    en="{name} is not defined anywhere in this text",
+    zh="这段文本里没有任何地方定义 {name}",
+)
+def undefined_name(program: Program) -> Iterator[Hit]:
+    if program.imports_all:
+        return
+    read = dict(_read_from_outside(program.symbols))
+    if not _AT_RUN_TIME.isdisjoint(read):
+        return
+    declared = {name for node in program.nodes(ast.Global) for name in node.names}
+    known = program.bound | declared | _ALWAYS | (set() if program.whole else USUAL.keys())
+    known |= _NOTEBOOK if program.lines is not None else set()
+    missing = {name: line for name, line in read.items() if name not in known}
+    expected = [(node.lineno, node.end_lineno or 0) for node in program.nodes(ast.Try) if _expects_it(node)]
+    certain = program.whole and not program.broken  # what is left out may have defined it
+    severity, confidence = (None, None) if certain else (Severity.RISK, Confidence.MEDIUM)
+    unread = {id(node) for node in _never_evaluated(program)} if missing else set()
+    for node in program.nodes(ast.Name) if missing else ():
+        if node.lineno >= missing.get(node.id, node.lineno + 1) and id(node) not in unread:
+            del missing[node.id]
+            if not any(start <= node.lineno <= end for start, end in expected):
+                yield Hit(node, {"name": node.id}, severity, confidence)
+
+
+def _read_from_outside(table: symtable.SymbolTable) -> Iterator[tuple[str, int]]:
+    """The names that are read from the top of the program, the last scope first, each with the line of its scope."""
+    for child in reversed(table.get_children()):
+        yield from _read_from_outside(child)
+    top = table.get_type() == "module"
+    line = 0 if top else table.get_lineno()
+    for symbol in table.get_symbols():
+        if symbol.is_referenced() and (symbol.is_global() or top) and not (top and symbol.is_assigned()):
+            yield symbol.get_name(), line
+
+
+def _never_evaluated(program: Program) -> Iterator[ast.AST]:
+    """What the annotations of local variables consist of, which Python does not evaluate."""
+    for node in program.nodes(ast.AnnAssign):
+        around = [each for each in program.named if each.lineno < node.lineno <= (each.end_lineno or 0)]
+        if around and not isinstance(around[-1], ast.ClassDef):
+            yield from ast.walk(node.annotation)
+
+
+def _expects_it(node: ast.Try) -> bool:
+    """Whether a `try` is there to find out whether a name is defined."""
+    kinds = [each.type for each in node.handlers]
+    return any(kind is None or (isinstance(kind, ast.Name) and kind.id == "NameError") for kind in kinds)
+
+
+VALID = (
+    """
+import torch.nn as nn
+def build(width):
+    return nn.Linear(width, 10)
+""",
+    """
+import torch
+from networks import *
+net = resnet()
+""",
+    """
+import torch
+try:
+    window
+except NameError:
+    window = None
+def count():
+    first: Optional[int] = None
+    global calls
+    calls = 1
+    return [torch.ones(each) for each in range(calls)]
+""",
+)
+INVALID = (
+    """
+import torch
+def build(pretrained=False):
+    net = torch.nn.Linear(2, 2)
+    if pretrained:
+        net.load_state_dict(torch.load(address))  # <-
+    return net
+""",
+    """
+import torch.nn as nn
+def first(address):
+    return address
+def second(net):
+    return net.load_state_dict(np.load("weights.npy"))  # <-
+""",
+)

@@ -1,0 +1,93 @@
+"""A module is imported and not used.
+
+It does no harm beyond the time that importing takes, and it misleads: whoever reads the text looks for what it is for,
+and whoever runs it must install it.
+
+Limits: nothing is said of an import under `try`, of one that renames a module to its own name (`import x as x`), of
+names in `__all__`, of those that a comment `# noqa` excuses, nor of an `__init__.py`.
+"""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Iterator
+from pathlib import PurePath
+
+from repro.audit.finding import Confidence, Severity
+from repro.audit.program import Program
+from repro.audit.rule import Hit, rule
+
+ZH = """导入了模块却没有使用。
+
+除了多花一点导入时间,它没有害处,但会误导人:
+读者会去找它的用处,运行者还得先安装它。
+
+局限:`try` 里的导入、改名为自身的导入(`import x as x`)、
+列在 `__all__` 里的名字、带 `# noqa` 注释的行,以及 `__init__.py`,都不作判断。
+"""
+
+
+@rule(
+    "CNN111",
+    Severity.NOTE,
+    Confidence.HIGH,
+    en="{name} is imported and not used",
+    zh="导入了 {name},但没有使用",
+)
+def unused_import(program: Program) -> Iterator[Hit]:
+    if program.broken:  # what is left out may have it
+        return
+    if PurePath(program.path).name == "__init__.py":
+        return
+    used = {node.id for node in program.nodes(ast.Name)}
+    rows = program.text.split("\n")
+    optional = [(node.lineno, node.end_lineno or 0) for node in program.nodes(ast.Try)]
+    for node in program.nodes(ast.Import, ast.ImportFrom):
+        if (isinstance(node, ast.ImportFrom) and node.module == "__future__") or "noqa" in rows[
+            (node.end_lineno or 1) - 1
+        ]:
+            continue
+        for alias in node.names:
+            name = alias.asname or alias.name.partition(".")[0]
+            if name in used or name == "*" or alias.name == alias.asname or _quoted(program, name):
+                continue
+            if not any(start <= node.lineno <= end for start, end in optional):
+                yield Hit(node, {"name": name})
+
+
+def _quoted(program: Program, name: str) -> bool:
+    """Whether a string has the name: `__all__`, an annotation in quotes, what is evaluated."""
+    return any(isinstance(node.value, str) and name in node.value for node in program.nodes(ast.Constant))
+
+
+VALID = (
+    """
+import torch
+from torch import nn as nn
+from networks import *
+try:
+    import apex
+except ImportError:
+    HAS_APEX = False
+__all__ = ["load"]
+from torch.hub import load
+import torchvision  # noqa: F401
+x = torch.ones(1)
+""",
+    """
+from __future__ import annotations
+import torch
+from torch import Tensor
+def double(x: "Tensor") -> torch.Tensor:
+    return x * 2
+""",
+)
+INVALID = (
+    """
+import torch
+import torchvision  # <-
+import torch.nn.functional as F  # <-
+from torch import nn
+print(torch.ones(1), nn.ReLU)
+""",
+)

@@ -1,0 +1,82 @@
+"""The code cells of a Jupyter notebook, of any version of the format."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterator
+from dataclasses import replace
+from typing import Any
+
+from repro.audit.source.line import Line
+from repro.audit.source.logical import statements
+from repro.errors import ReproError
+
+_OTHER_LANGUAGE = re.compile(r"%%(?!time|timeit|capture|prun|memit|python3?\b)\w")  # what follows is not Python
+_MAGIC = re.compile(r"\s*(?:[%!?]|[a-z]\w*[ ]+-[a-z]+\s*$|[\w.]+\s*\?+\s*$|(?:[\w, ]+=\s*)[%!])")
+
+
+def cells(text: str) -> Iterator[list[Line]]:
+    """The lines of each code cell that is Python. Raises ReproError for what is no notebook."""
+    position, file_line = 0, 1  # in the file: behind the line before, and its number
+    for number, source in sources(text):
+        lines = []
+        for index, line in enumerate(source.split("\n")):
+            start, end = _locate(text, line, position)
+            file_line += text.count("\n", position, start)
+            position = end
+            lines.append(Line(line, index + 1, file_line, range(len(line)), number))
+        yield without_magics(lines)
+
+
+def sources(text: str) -> Iterator[tuple[int, str]]:
+    """The number of each code cell, counted from 0 over all cells, and what is in it. Raises ReproError likewise."""
+    try:
+        document = json.loads(text)
+    except (ValueError, RecursionError) as error:
+        raise ReproError(f"it is no notebook: {error}") from error
+    sheets = document.get("worksheets") if isinstance(document, dict) else None  # up to version 3
+    found = sheets[0].get("cells") if isinstance(sheets, list) and sheets and isinstance(sheets[0], dict) else None
+    found = found if found is not None else document.get("cells") if isinstance(document, dict) else None
+    if not isinstance(found, list):
+        raise ReproError("it is no notebook: it has no list of cells")
+    for number, cell in enumerate(found):
+        if isinstance(cell, dict) and cell.get("cell_type") == "code":
+            yield number, _text(cell.get("source", cell.get("input", "")))
+
+
+def _text(source: Any) -> str:
+    return "".join(map(str, source)) if isinstance(source, list) else str(source)
+
+
+def _locate(text: str, line: str, position: int) -> tuple[int, int]:
+    """Where a line of source is quoted in the file, from a position on; that position, if it is not found."""
+    for as_ascii in (False, True):
+        quoted = json.dumps(line, ensure_ascii=as_ascii)[1:-1]
+        found = text.find(quoted, position) if line.strip() else -1
+        if found >= 0:
+            return found, found + len(quoted)
+    return position, position
+
+
+_LOADS = re.compile(r"%(?:load|run|pylab)\b")  # whatever names are in what it loads
+
+
+def without_magics(lines: list[Line]) -> list[Line]:
+    """With `pass`, or an import of whatever it loads, in place of what is IPython's and not Python's."""
+    text = [line.text for line in lines]
+    first = next((line for line in text if line.strip()), "")
+    if _OTHER_LANGUAGE.match(first.strip()):
+        return [replace(line, text="", columns=range(0)) for line in lines]
+    if not any(_MAGIC.match(line) for line in text):
+        return lines
+    made = list(lines)
+    for statement in statements(text):
+        line = lines[statement.start]
+        if _MAGIC.match(line.text):
+            indent = len(line.text) - len(line.text.lstrip())
+            for index in range(statement.start, statement.end):
+                made[index] = lines[index].edited(0, len(lines[index].text), "")
+            plain = "from loaded import *" if _LOADS.match(line.text) else "pass"
+            made[statement.start] = line.edited(indent, len(line.text), plain)
+    return made

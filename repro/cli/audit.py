@@ -1,0 +1,190 @@
+"""`repro audit` and `repro explain`: what is wrong with networks as people publish them, told from their text."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+from collections.abc import Iterable, Iterator, Sequence
+from io import TextIOWrapper
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from repro.audit.finding import LANGUAGES
+from repro.audit.report import Audited, Explained, exit_code
+from repro.cli.options import Verbs, add_formats, count
+from repro.errors import ReproError
+
+if TYPE_CHECKING:
+    from repro.audit.engine import Task
+
+_STANDARD_INPUT = "-"
+
+
+def add(verbs: Verbs, _: argparse.ArgumentParser) -> None:
+    """Both commands."""
+    verb = verbs.add_parser(
+        "audit",
+        help="what is wrong with networks in source files, notebooks and tutorials",
+        description="Read Python files, notebooks, Markdown, saved HTML or pasted text, and tell what is wrong with "
+        "the networks and training loops in them. Nothing of them is run.",
+        epilog="exit status: 0 neither bug nor risk, 1 some, 2 something could not be audited",
+    )
+    verb.add_argument("paths", metavar="PATH", nargs="+", help="files and folders; - is text on standard input")
+    verb.add_argument("--format", choices=("text", "json", "sarif", "html", "github"), default="text")
+    verb.add_argument("--output", type=Path, metavar="FILE", help="where the report goes (default: standard output)")
+    verb.add_argument("--lang", choices=LANGUAGES, help="default: the project's configuration, or the locale")
+    which = "codes, beginnings of codes such as CNN4, or names; separated by commas, may be repeated"
+    verb.add_argument("--select", type=_words, action="extend", metavar="RULES", help=f"only these: {which}")
+    verb.add_argument("--ignore", type=_words, action="extend", metavar="RULES", help="all but these, likewise")
+    verb.add_argument("--stdin-name", default="<stdin>", metavar="NAME", help="what standard input is called, and is")
+    verb.add_argument("--jobs", type=count, metavar="N", help="processes (default: as many as there are cores)")
+    verb.add_argument("--debug", action="store_true", help="show the traceback of an error")
+    verb.set_defaults(run=_audit)
+
+    verb = verbs.add_parser("explain", help="what a rule of audit finds, why, and what it cannot see")
+    add_formats(verb)
+    verb.add_argument("rule", metavar="RULE", nargs="?", help="a code or a name; default: all of them")
+    verb.add_argument("--lang", choices=LANGUAGES, help="default: the locale")
+    verb.set_defaults(run=_explain)
+
+
+def _words(text: str) -> list[str]:
+    return [word.strip() for word in text.split(",") if word.strip()]
+
+
+def _audit(options: argparse.Namespace) -> int:
+    from repro.audit import engine
+
+    engine.seldom_look_for_cycles()
+    tasks, configured = _tasks(options)
+    language = options.lang or configured or _locale()
+    audited = engine.audit_all(tasks, options.jobs or _cores(), strict=options.debug)
+    done = []
+    for each in audited:
+        done.append(each)
+        if options.format == "text" and options.output is None:
+            _print(_text(each, language, _is_coloured()))
+        if each.error:
+            print(f"repro: error: {each.error}", file=sys.stderr)
+    if options.output is not None:
+        _write(options.output, _rendered(options.format, done, language))
+    elif options.format == "text":
+        _print([_total(done, language)])
+    else:
+        _print(_rendered(options.format, done, language))
+    return exit_code(done)
+
+
+def _tasks(options: argparse.Namespace) -> tuple[list[Task], str | None]:
+    """What is to be audited by which rules, and the language that the first project with one configures."""
+    from repro.audit import configuration
+    from repro.audit.engine import Task
+    from repro.audit.files import files
+    from repro.audit.selection import selected
+
+    data = sys.stdin.buffer.read() if _STANDARD_INPUT in options.paths else None
+    tasks, languages = [], []
+    for path in files(options.paths, lambda path: configuration.nearest(path).leaves_out(path)):
+        given = path == _STANDARD_INPUT
+        name = options.stdin_name if given else path
+        project = configuration.nearest(name)
+        chosen = selected(tuple(options.select or project.select), (*project.ignore, *(options.ignore or ())))
+        tasks.append(Task(name, tuple(rule.code for rule in chosen), data if given else None))
+        languages.append(project.lang)
+    return tasks, next(filter(None, languages), None)
+
+
+def _rendered(form: str, files: Sequence[Audited], language: str) -> Iterator[str]:
+    """The lines, or larger pieces, of the whole report."""
+    match form:
+        case "text":
+            for each in files:
+                yield from _text(each, language, coloured=False)
+            yield _total(files, language)
+        case "json":
+            from repro.render.audit import json
+
+            yield json.report(files, language)
+        case "sarif":
+            from repro.render.audit import sarif
+
+            yield sarif.report(files, _explained(), language, Path.cwd())
+        case "html":
+            from repro.render.audit import html
+
+            yield html.page(files, _explained(), language)
+        case "github":
+            from repro.render.audit import github
+
+            yield from github.lines(files, language)
+
+
+def _text(audited: Audited, language: str, coloured: bool) -> Iterator[str]:
+    from repro.render.audit import text
+
+    yield from text.lines(audited, language, coloured)
+
+
+def _total(files: Sequence[Audited], language: str) -> str:
+    from repro.render.audit import text
+
+    return text.total(files, language)
+
+
+def _explain(options: argparse.Namespace) -> int:
+    from repro.audit.selection import rules_for
+    from repro.render.audit import rules as rendering
+
+    chosen = [rule.explained for rule in rules_for(options.rule)] if options.rule else _explained()
+    language = options.lang or _locale()
+    if options.format == "json":
+        from repro.render import json
+
+        _print([json.document(rules=[rendering.plain(rule, language) for rule in chosen])])
+    elif options.format == "markdown":
+        _print(rendering.document(chosen))
+    elif len(chosen) == 1:
+        _print(rendering.page(chosen[0], language))
+    else:
+        _print(rendering.listing(chosen, language))
+    return 0
+
+
+def _explained() -> list[Explained]:
+    from repro.audit.rule import rules
+
+    return [rule.explained for rule in rules()]
+
+
+def _print(lines: Iterable[str]) -> None:
+    """What the terminal's encoding does not have is written as an escape, which in JSON is one too."""
+    if isinstance(sys.stdout, TextIOWrapper):
+        sys.stdout.reconfigure(errors="backslashreplace")
+    for line in lines:
+        print(line)
+
+
+def _write(file: Path, lines: Iterable[str]) -> None:
+    from repro import atomic
+
+    content = "".join(f"{line}\n" for line in lines).encode("utf-8", errors="backslashreplace")
+    try:
+        atomic.write(file, content)
+    except OSError as error:
+        raise ReproError(f"{file}: the report cannot be written: {error.strerror or error}") from error
+
+
+def _is_coloured() -> bool:
+    """Whether somebody looks who wants colours: https://no-color.org."""
+    return sys.stdout.isatty() and not os.environ.get("NO_COLOR") and os.environ.get("TERM") != "dumb"
+
+
+def _locale() -> str:
+    """The language of messages, as POSIX orders the variables that tell it."""
+    told = next(filter(None, map(os.environ.get, ("LC_ALL", "LC_MESSAGES", "LANG"))), "")
+    return "zh" if told.lower().startswith("zh") else "en"
+
+
+def _cores() -> int:
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1

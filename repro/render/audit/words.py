@@ -1,0 +1,73 @@
+"""What the readable formats say beside the findings, in both languages."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Sequence
+
+from repro.audit.finding import Confidence, Finding, Place, Repair, Severity, Words
+from repro.audit.report import Audited, counts
+
+SEVERITIES = {
+    Severity.BUG: Words("bug", "错误"),
+    Severity.RISK: Words("risk", "隐患"),
+    Severity.NOTE: Words("note", "提示"),
+}
+CONFIDENCES = {
+    Confidence.HIGH: Words("high", "把握大"),
+    Confidence.MEDIUM: Words("medium", "把握中等"),
+    Confidence.LOW: Words("low", "把握小"),
+}
+REPAIRED = Words("mended in memory before it was read:", "为了能读懂，先在内存里作了修补：")
+OTHERWISE = Words("or: ", "或者：")
+NOTHING = Words("nothing found", "没有发现问题")
+_SEVERAL = {"bug": "bugs", "risk": "risks", "note": "notes", "file": "files", "repair": "repairs"}
+
+
+def location(path: str, place: Place) -> str:
+    """`path:line:column`, in a notebook `path:cell 3:line:column`."""
+    cell = "" if place.cell is None else f":cell {place.cell}"
+    return f"{path}{cell}:{place.line}:{place.column}"
+
+
+def stretch(place: Place, language: str) -> str:
+    """The lines of a place: `line 3`, `lines 3-9`."""
+    last = "" if place.end_line == place.line else f"-{place.end_line}"
+    if language == "zh":
+        cell = "" if place.cell is None else f"单元格 {place.cell} "
+        return f"{cell}第 {place.line}{last} 行"
+    cell = "" if place.cell is None else f"cell {place.cell}, "
+    return f"{cell}line{'s' * bool(last)} {place.line}{last}"
+
+
+def graded(item: Finding | Repair, language: str) -> str:
+    """How sure it is, and of a finding how bad: `bug (high)`."""
+    confidence = CONFIDENCES[item.confidence].told(language)
+    if isinstance(item, Repair):
+        return f"({confidence})"
+    return f"{SEVERITIES[item.severity].told(language)} ({confidence})"
+
+
+def total(files: Sequence[Audited], language: str) -> str:
+    """The last line: how many files, findings of each severity, repairs, and what could not be read."""
+    found = {SEVERITIES[severity]: number for severity, number in counts(files).items() if number}
+    repairs = sum(len(each.repairs) for each in files)
+    unread = sum(bool(each.error) for each in files)
+    told = [counted(number, noun, language) for noun, number in found.items()] or [NOTHING.told(language)]
+    told += [counted(repairs, Words("repair", "修补"), language)] if repairs else []
+    told += [Words(f"{unread} not read", f"{unread} 个文件没有读成").told(language)] if unread else []
+    head = counted(len(files), Words("file", "文件"), language)
+    return f"{head}: {', '.join(told)}" if language == "en" else f"{head}：{'、'.join(told)}"
+
+
+def paragraphs(page: str) -> Iterator[str]:
+    """Those of a rule's page, each in one line; between Chinese characters the end of a line is no space."""
+    for each in page.split("\n\n"):
+        yield re.sub(r"(?<![ -~])\n\s*|\n\s*(?![ -~])", "", each).replace("\n", " ")
+
+
+def counted(number: int, noun: Words, language: str) -> str:
+    """A number of things: `2 bugs`."""
+    if language == "zh":
+        return f"{number} {'处' if noun.en == 'repair' else '个'}{noun.zh}"
+    return f"{number} {noun.en if number == 1 else _SEVERAL[noun.en]}"

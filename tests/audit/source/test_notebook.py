@@ -1,0 +1,28 @@
+"""What is IPython's in a notebook, and what it leaves behind."""
+
+from __future__ import annotations
+
+import pytest
+
+from repro.audit.source.line import Line
+from repro.audit.source.notebook import without_magics
+
+
+@pytest.mark.parametrize(
+    ("written", "left"),
+    [
+        ("%matplotlib inline", "pass"),
+        ("!pip install torch", "pass"),
+        ("torch.ones?", "pass"),
+        ("watermark -iv", "pass"),  # a magic may be written without its sign
+        ("    %time net(x)", "    pass"),
+        ("%run train.py", "from loaded import *"),
+        ("%load ../network.py", "from loaded import *"),
+        ("%load_ext autoreload", "pass"),
+        ("x = y -z", "x = y -z"),
+        ("rate = (5\n% (2))", "rate = (5\n% (2))"),
+    ],
+)
+def test_a_magic_is_replaced_and_the_rest_stays(written: str, left: str) -> None:
+    lines = [Line.of(text, number) for number, text in enumerate(written.split("\n"), start=1)]
+    assert "\n".join(line.text for line in without_magics(lines)) == left
