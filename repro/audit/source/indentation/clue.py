@@ -28,6 +28,7 @@ _KINDS: dict[type[ast.AST], str] = {
     ast.Assign: "assign",
     ast.AnnAssign: "assign",
     ast.AugAssign: "augmented",
+    ast.Assert: "assert",
 }
 TAKES = {  # what goes on after a block of another kind
     "elif": {"if", "elif"},
@@ -59,6 +60,7 @@ class Clue:
     method      whether it defines something that only a class has
     test        of a condition, what sort it is
     main        whether it asks if the file is run, which stands at the top
+    begins      whether it binds an empty list, or another thing that is going to be filled
     blanks      lines with nothing on them before it, and before the comments on it
     comment     whether a comment stands before it
     """
@@ -79,6 +81,7 @@ class Clue:
     method: bool = False
     test: str = ""
     main: bool = False
+    begins: bool = False
     blanks: int = 0
     comment: bool = False
 
@@ -153,6 +156,7 @@ def _learn(made: Clue, tree: ast.Module, word: str) -> None:
         of_self = _path(target).startswith("self.")
         if made.kind == "assign" and of_self:
             made.kind = "attribute"
+        made.begins = isinstance(node.value, ast.List | ast.Dict) and not ast.unparse(node.value).strip("[]{}")
         value = node.value.func if isinstance(node.value, ast.Call) else node.value
         made.head = f"{'self' if of_self else _path(target)} = {(value and _path(value)) or type(value).__name__}"
     elif isinstance(node, ast.If):

@@ -30,6 +30,9 @@ def _of_the_block(text: Text, index: int, blocks: Sequence[Block], level: int) -
     yield f"size:{block.size if block.size < 4 else '4-7' if block.size < 8 else '8-'}"
     if block.size == 1:
         yield f"second:{text.clues[index].kind}"
+        yield f"alone:{text.clues[block.last].kind}"
+    if text.clues[block.last].begins:
+        yield "block:begins"
     if block.jumps:
         yield "block:jumps"
     if level < len(blocks) - 1:
@@ -53,7 +56,16 @@ def _of_the_block(text: Text, index: int, blocks: Sequence[Block], level: int) -
     clue, need = text.clues[index], text.needs[index]
     if clue.kind == "elif":
         yield "clause:alike" if clue.head == block.opener.head else "clause:unlike"
-    elif need and clue.kind not in TAKES and takes(block.opener, need):
+    if clue.kind in TAKES and index + 1 < len(text.clues):
+        branch = text.clues[index + 1].binds | text.clues[index + 1].changes
+        inner = blocks[level + 1] if level < len(blocks) - 1 else None
+        if not branch & (block.bound | block.changed):
+            yield "clause:branch unlike"
+        else:
+            yield "clause:branch alike outside" if inner else "clause:branch alike"
+        if inner and branch & (inner.bound | inner.changed):
+            yield "clause:branch taken"
+    elif need and takes(block.opener, need):
         takers = [each for each in blocks if each.size and takes(each.opener, need)]
         yield "needed:only" if takers[0] is block else "needed:first" if takers[-1] is block else "needed:too"
 
