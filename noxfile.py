@@ -15,6 +15,8 @@ nox.options.reuse_venv = "yes"
 CONSTRAINTS = ("-c", "constraints.txt")  # one set of versions known to work together
 PROJECT = nox.project.load_toml("pyproject.toml")
 GROUPS, EXTRAS = PROJECT["dependency-groups"], PROJECT["project"]["optional-dependencies"]
+# Bytecode is kept, whatever the caller's environment says: dozens of tests start processes that import torch.
+KEPT = {"PYTHONDONTWRITEBYTECODE": ""}
 TEST, LINT = GROUPS["test"], [item for item in GROUPS["lint"] if isinstance(item, str)]
 
 
@@ -22,14 +24,14 @@ TEST, LINT = GROUPS["test"], [item for item in GROUPS["lint"] if isinstance(item
 def tests(session: nox.Session) -> None:
     """The test suite, in parallel; arguments after -- go to pytest."""
     session.install(*CONSTRAINTS, ".", *TEST)
-    session.run("pytest", "-n", "auto", *session.posargs, env={"HYPOTHESIS_PROFILE": "ci"})
+    session.run("pytest", "-n", "auto", *session.posargs, env={"HYPOTHESIS_PROFILE": "ci", **KEPT})
 
 
 @nox.session(default=False)
 def thorough(session: nox.Session) -> None:
     """The test suite on twenty times as many drawn examples."""
     session.install(*CONSTRAINTS, ".", *TEST)
-    session.run("pytest", "-n", "auto", *session.posargs, env={"HYPOTHESIS_PROFILE": "thorough"})
+    session.run("pytest", "-n", "auto", *session.posargs, env={"HYPOTHESIS_PROFILE": "thorough", **KEPT})
 
 
 @nox.session

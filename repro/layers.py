@@ -70,6 +70,7 @@ def layers(graph: Graph) -> list[Layer]:
     counted: set[str] = set()
     rows: list[Layer] = []
     live = ancestors(graph.nodes, graph.outputs)
+    batch = graph.input_shapes[0][0]
     for index, node in enumerate(graph.nodes):
         before = [fields[edge.node] for edge in node.inputs if edge.node in fields]
         if before or node.op == "input":  # what depends on parameters only sees no pixel
@@ -85,7 +86,7 @@ def layers(graph: Graph) -> list[Layer]:
                 kind=_kind(graph, node),
                 output=node.shape[1:],
                 parameters=sum(map(math.prod, new.values())),
-                multiply_adds=multiply_adds(graph, node) // max(graph.input_shapes[0][0], 1),
+                multiply_adds=multiply_adds(graph, node) // max(batch, 1),
                 receptive_field=(field.size[0], field.size[1]),
                 first=(field.first[0], field.first[1]),
                 step=(field.jump[0], field.jump[1]),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import functools
 import re
 import sys
 import tomllib
@@ -100,12 +101,18 @@ def floor_of(module: str) -> str | None:
     return next((named[name] for name in (module, package, *above) if name in named), None)
 
 
+@functools.cache
+def statements(source: str) -> list[ast.Import | ast.ImportFrom]:
+    """The imports of a source, wherever they are; the sources are the same in every test but for what it plants."""
+    return [node for node in ast.walk(ast.parse(source)) if isinstance(node, ast.Import | ast.ImportFrom)]
+
+
 def imports(source: str, modules: Mapping[str, str]) -> Iterator[tuple[str, int]]:
-    """Every module a source imports, wherever it does so, with the line; `from x import y` is x.y if that is one."""
-    for node in ast.walk(ast.parse(source)):
+    """Every module a source imports, with the line; `from x import y` is x.y if that is one."""
+    for node in statements(source):
         if isinstance(node, ast.Import):
             yield from ((alias.name, node.lineno) for alias in node.names)
-        elif isinstance(node, ast.ImportFrom):
+        else:
             base = node.module or ""
             assert node.level == 0, f"line {node.lineno}: a relative import, which this check does not read"
             for alias in node.names:

@@ -85,7 +85,7 @@ class Eval:
 
     @cached_property
     def again(self) -> Again:
-        """The same once more, watched."""
+        """The same once more, by the network that has loaded the state_dict, watched."""
         image = self.images[:1].clone()
         changing: list[str] = []
 
@@ -93,9 +93,17 @@ class Eval:
             if not torch.equal(given, returned):
                 changing.append(path)
 
-        with dropouts_heard(self.network, note), torch.inference_mode():
-            logits = self.network(image)
+        with dropouts_heard(self.loaded, note), torch.inference_mode():
+            logits = self.loaded(image)
         return Again(logits, image, changing)
+
+    @cached_property
+    def repeats(self) -> bool:
+        """Whether two runs give the same bits, be the second one by the network that has loaded the state_dict.
+
+        One run for two properties; another, which tells them apart, is made only where it fails.
+        """
+        return torch.equal(self.again.logits, self.alone) or torch.equal(self.run(self.images[:1]), self.alone)
 
     @cached_property
     def loaded(self) -> nn.Module:
@@ -151,7 +159,7 @@ def one_image_alone(run: Eval) -> None:
 
 @EVAL.states("two runs on the same image give the same bits")
 def deterministic(run: Eval) -> None:
-    assert torch.equal(run.alone, run.again.logits), "two runs on the same image differ"
+    assert run.repeats, "two runs on the same image differ"
 
 
 @EVAL.states("a dropout module is the identity")
@@ -170,7 +178,7 @@ def state_dict_round_trip(run: Eval) -> None:
     for (key, tensor), (name, loaded) in zip(state.items(), run.loaded.state_dict().items(), strict=True):
         assert key == name, f"{name} is where {key} was"
         assert torch.equal(tensor, loaded), f"{key} is not as it was saved"
-    assert torch.equal(run.run(run.images[:1], run.loaded), run.alone), "a new network with the same state_dict differs"
+    assert torch.equal(run.again.logits, run.alone), "a new network with the same state_dict differs"
 
 
 @EVAL.states("weights and images in channels_last give the same logits, within the budget of float64")
