@@ -14,7 +14,7 @@ import importlib
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from importlib.resources import files
-from typing import TYPE_CHECKING, Any, TypeVar, cast
+from typing import TYPE_CHECKING, Any, TypeVar
 
 if TYPE_CHECKING:
     from torch import nn
@@ -96,18 +96,9 @@ class Initialisation:
 def initialisation(*, locus: str, rules: Mapping[str, str]) -> Callable[[Function], Function]:
     """Declare what an init function draws; see `Initialisation` for the fields. Every argument must be a literal.
 
-    The rules say what the locus says, and are written from it, not from the function. A network on the meta device has
-    no values: nothing is drawn for it, which would take most of the time that its construction takes.
+    The rules say what the locus says, and are written from it, not from the function.
     """
-
-    def declared(function: Function) -> Function:
-        @functools.wraps(function)
-        def drawn(network: nn.Module) -> Any:
-            return network if all(parameter.is_meta for parameter in network.parameters()) else function(network)
-
-        return cast(Function, drawn)
-
-    return declared
+    return lambda function: function
 
 
 def initialisation_of(variant: Variant) -> Initialisation:

@@ -6,11 +6,13 @@ import ast
 from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import cached_property
-from typing import Any
+from typing import Any, TypeVar
 
 from repro.audit.meaning.interpreter import Choice, Interpreter, OutOfStepsError
 from repro.audit.meaning.values import UNKNOWN, Class, Event, Function, Instance, Layer, Op, Tensor
 from repro.audit.program import Program
+
+Found = TypeVar("Found", Function, Class)
 
 FEWEST, EACH = 12000, 6  # steps of a run: so many at least, and so many for each node of the program
 MOST = 50_000  # a quarter of a second; the largest of timm takes 36,000
@@ -22,9 +24,10 @@ class Analysis:
     def __init__(self, program: Program) -> None:
         self.program = program
         self._traces: dict[tuple[Instance, int | None], list[Op]] = {}
-        self.runs = [_run(program, Choice.YES)]
+        first = Run(program, Choice.YES)
+        self.runs = [first.interpreter]
         if self.runs[0].chosen:
-            self.runs.append(_run(program, Choice.NO))
+            self.runs.append(Run(program, Choice.NO, first).interpreter)
 
     @classmethod
     def of(cls, program: Program) -> Analysis:
@@ -148,27 +151,53 @@ def _is_inside(node: ast.expr | ast.stmt, other: ast.expr | ast.stmt) -> bool:
     return other.lineno <= node.lineno <= (other.end_lineno or other.lineno)
 
 
-def _run(program: Program, choice: Choice) -> Interpreter:
-    """Everything that the program runs, and then what it only defines."""
-    run = Interpreter(program.imported, choice, min(max(FEWEST, EACH * program.size), MOST))
-    try:
+class Run:
+    """Everything that a program runs, and then what it only defines.
+
+    first  the run with the other choice: of what is only defined, this one leaves out what chose nothing there
+    """
+
+    def __init__(self, program: Program, choice: Choice, first: Run | None = None) -> None:
+        steps = min(max(FEWEST, EACH * program.size), MOST)
+        self.interpreter = Interpreter(program.imported, choice, steps)
+        self._first = first
+        self._choosing: set[ast.AST | None] = {None}  # what met a condition that cannot be known; None: the program
+        self._alone: dict[int, ast.AST | None] = {}  # id of a network -> what was run alone that made it
+        try:
+            self._make(program)
+        except (OutOfStepsError, RecursionError):
+            pass  # what was found so far stands
+
+    def _make(self, program: Program) -> None:
+        run = self.interpreter
         run.run(program.tree.body)
-        functions = [value for value in run.top.names.values() if isinstance(value, Function)]
-        for function in sorted(functions, key=_needs_arguments):
-            if id(function.node) in run.called:
-                continue
-            made = run.alone(function)
-            if isinstance(made, Instance) and not any(each.of is made.of for each, _ in run.returned):
-                run.alone(made, _images(made))  # before other makers of networks use up the steps
-        for kind in reversed([value for value in run.top.names.values() if isinstance(value, Class)]):
+        for function in sorted(self._defined(Function), key=_needs_arguments):
+            if id(function.node) not in run.called:
+                made = self._run(function.node, function)
+                if isinstance(made, Instance) and not any(each.of is made.of for each, _ in run.returned):
+                    self._run(function.node, made, _images(made))  # before other makers of networks use up the steps
+        for kind in reversed(self._defined(Class)):
             if kind.is_module and not any(isinstance(each, Instance) and each.of is kind for each in run.made):
-                run.alone(kind)
+                self._run(kind.node, kind)
         for network in [each for each in run.made if isinstance(each, Instance) and each.of.is_module]:
             if not any(each is network for each, _ in run.returned):
-                run.alone(network, _images(network))
-    except (OutOfStepsError, RecursionError):
-        pass  # what was found so far stands
-    return run
+                self._run(self._alone.get(id(network)), network, _images(network))
+
+    def _defined(self, kind: type[Found]) -> list[Found]:
+        """What the program defines at its top, without what the first run has settled."""
+        found = [value for value in self.interpreter.top.names.values() if isinstance(value, kind)]
+        return [each for each in found if self._first is None or each.node in self._first._choosing]
+
+    def _run(self, node: ast.AST | None, what: Function | Class | Instance, *arguments: Any) -> Any:
+        """Run something alone; node: what it is counted to."""
+        run = self.interpreter
+        choices, made = run.choices, len(run.made)
+        try:
+            return run.alone(what, *arguments)
+        finally:
+            if run.choices > choices:
+                self._choosing.add(node)
+            self._alone.update((id(each), node) for each in run.made[made:])
 
 
 def _needs_arguments(function: Function) -> bool:

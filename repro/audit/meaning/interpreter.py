@@ -125,7 +125,7 @@ class Interpreter:
     """One run of one program.
 
     steps   that may still be made
-    chosen  the conditions that could not be known
+    chosen  the conditions that could not be known, `choices`: how often
     made    every instance and layer, in the order of their making
     ops     every operation, in the order in which they run
     events  what training loops are made of, likewise
@@ -135,6 +135,7 @@ class Interpreter:
         self.choice = choice
         self.steps = steps
         self.chosen: set[ast.If | ast.IfExp] = set()
+        self.choices = 0
         self.top = Scope()
         self.top.names["__name__"] = "__main__"
         self.made: list[Instance | Layer] = []
@@ -247,12 +248,16 @@ class Interpreter:
             self.tell("if", node)
         known = self._truth(self.value(node.test, scope))
         if known is None:
-            self.chosen.add(node)
-            known = self.choice is Choice.YES
+            known = self._chosen(node)
             refused = node.body if known else node.orelse
             if refused and isinstance(refused[-1], ast.Raise):  # a check of arguments, which are taken to be right
                 known = not known
         self._block(node.body if known else node.orelse, scope)
+
+    def _chosen(self, node: ast.If | ast.IfExp) -> bool:
+        self.chosen.add(node)
+        self.choices += 1
+        return self.choice is Choice.YES
 
     def _for(self, node: ast.For | ast.AsyncFor, scope: Scope) -> None:
         items = self._items(self.value(node.iter, scope))
@@ -518,8 +523,7 @@ class Interpreter:
     def _either(self, node: ast.IfExp, scope: Scope) -> Any:
         known = self._truth(self.value(node.test, scope))
         if known is None:
-            self.chosen.add(node)
-            known = self.choice is Choice.YES
+            known = self._chosen(node)
         return self.value(node.body if known else node.orelse, scope)
 
     def _subscript(self, node: ast.Subscript, scope: Scope) -> Any:
