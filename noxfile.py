@@ -59,6 +59,13 @@ def audit(session: nox.Session) -> None:
     session.run("pytest", "tests/audit/test_specimens.py", *session.posargs)
 
 
+@nox.session(default=False)
+def audit_benchmark(session: nox.Session) -> None:
+    """What `repro audit` costs beside `ast.parse`, torchfix and a bare Python."""
+    session.install(*CONSTRAINTS, ".", "torchfix")
+    session.run("python", "-m", "tests.audit.benchmark", env=KEPT)
+
+
 PAGES = {  # under docs/, and the command that prints it
     **{f"{verb}.md": ("repro", verb, "--format", "markdown") for verb in ("facts", "errata", "deviations")},
     "properties.md": ("python", "-m", "tests.properties"),

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import ast
 import symtable
+from bisect import bisect_right
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from operator import attrgetter
 from typing import Any, TypeVar, overload
 
 from repro.audit.finding import Place, Repair
@@ -40,17 +42,24 @@ _ATOMS = frozenset({int, str, float, complex, bool, bytes, type(None), type(...)
 
 @dataclass(frozen=True)
 class Broken:
-    """A statement that cannot be read as Python, and was left out; `text`: of its line."""
+    """A statement that cannot be read as Python.
+
+    text      of its line
+    left_out  what was left out in order to read the rest of its piece, that and more
+    """
 
     message: str
     place: Place
     text: str = ""
+    left_out: str = ""
 
 
 def span(first: Line, column: int, last: Line, end_column: int) -> Place:
     """Where a stretch of lines stood, from a column of the first to one of the last, counted from 0."""
     behind = last.column(end_column - 1) + 1 if end_column else 0
-    return Place(first.cell, first.number, first.column(column) + 1, last.number, behind + 1, first.file_line)
+    line, end_line = first.row(column), last.row(max(end_column - 1, 0))
+    file_line = first.file_line + line - first.number
+    return Place(first.cell, line, first.column(column) + 1, end_line, behind + 1, file_line)
 
 
 class Program:
@@ -123,7 +132,8 @@ class Program:
         """All nodes of these kinds, in the order of the text; the list is made once, and not to be changed."""
         if kinds not in self._in_order:
             found = [node for kind in kinds for node in self._by_kind.get(kind, ())]
-            self._in_order[kinds] = sorted(found, key=_position)
+            placed = all("lineno" in kind._attributes for kind in kinds)
+            self._in_order[kinds] = sorted(found, key=_AT if placed else _position)
         return self._in_order[kinds]
 
     @cached_property
@@ -188,8 +198,27 @@ class Program:
     def symbol(self, node: ast.AST) -> str:
         """The classes and functions around a node, the outermost first: `VGG.forward`; empty at the top."""
         line = getattr(node, "lineno", 0)
-        around = [each for each in self.named if each.lineno <= line <= (each.end_lineno or each.lineno)]
-        return ".".join(each.name for each in around)
+        starts, around = self._nested
+        index: int | None = bisect_right(starts, line) - 1
+        names: list[str] = []
+        while index is not None and index >= 0:
+            each = self.named[index]
+            if line <= (each.end_lineno or each.lineno):
+                names.append(each.name)
+            index = around[index]
+        return ".".join(reversed(names))
+
+    @cached_property
+    def _nested(self) -> tuple[list[int], list[int | None]]:
+        """Where each of `named` begins, and which other one is around it."""
+        around: list[int | None] = []
+        open_: list[int] = []
+        for index, each in enumerate(self.named):
+            while open_ and (self.named[open_[-1]].end_lineno or 0) < each.lineno:
+                open_.pop()
+            around.append(open_[-1] if open_ else None)
+            open_.append(index)
+        return [each.lineno for each in self.named], around
 
     @cached_property
     def named(self) -> list[ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef]:
@@ -198,6 +227,9 @@ class Program:
         found: list[ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef] = [*classes, *functions]
         found += self.nodes(ast.AsyncFunctionDef)
         return sorted(found, key=lambda each: each.lineno)
+
+
+_AT = attrgetter("lineno", "col_offset")
 
 
 def _position(node: ast.AST) -> tuple[int, int]:

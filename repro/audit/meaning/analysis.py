@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import ast
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from functools import cached_property
 from typing import Any, TypeVar
 
@@ -14,8 +14,8 @@ from repro.audit.program import Program
 
 Found = TypeVar("Found", Function, Class)
 
-FEWEST, EACH = 12000, 6  # steps of a run: so many at least, and so many for each node of the program
-MOST = 50_000  # a quarter of a second; the largest of timm takes 36,000
+FEWEST, EACH = 6000, 3  # steps of a run: so many at least, and so many for each node of the program
+MOST = 24_000  # a tenth of a second
 
 
 class Analysis:
@@ -26,7 +26,7 @@ class Analysis:
         self._traces: dict[tuple[Instance, int | None], list[Op]] = {}
         first = Run(program, Choice.YES)
         self.runs = [first.interpreter]
-        if self.runs[0].chosen:
+        if self.runs[0].choices:
             self.runs.append(Run(program, Choice.NO, first).interpreter)
 
     @classmethod
@@ -163,10 +163,8 @@ class Run:
         self._first = first
         self._choosing: set[ast.AST | None] = {None}  # what met a condition that cannot be known; None: the program
         self._alone: dict[int, ast.AST | None] = {}  # id of a network -> what was run alone that made it
-        try:
+        with suppress(OutOfStepsError, RecursionError):  # what was found so far stands
             self._make(program)
-        except (OutOfStepsError, RecursionError):
-            pass  # what was found so far stands
 
     def _make(self, program: Program) -> None:
         run = self.interpreter

@@ -38,6 +38,8 @@ EPOCHS = 2  # iterations of a loop that trains: the second shows all that the ot
 # The methods that a training loop is made of; what is told of them is an `Event`.
 _TOLD = frozenset("backward step zero_grad train eval parameters load_state_dict state_dict save".split())
 _TRAINING = frozenset({"backward", "step", "zero_grad"})
+# The methods that put something into a list or a module.
+_CHANGING = frozenset("append extend insert add_module register_module setdefault update pop remove clear".split())
 _GRADIENT = {  # what switches autograd -> whether it is on then; None: the argument says
     "torch.no_grad": False,
     "torch.autograd.no_grad": False,
@@ -125,7 +127,7 @@ class Interpreter:
     """One run of one program.
 
     steps   that may still be made
-    chosen  the conditions that could not be known, `choices`: how often
+    chosen  the conditions that could not be known; `choices`: how often what followed depends on the choice
     made    every instance and layer, in the order of their making
     ops     every operation, in the order in which they run
     events  what training loops are made of, likewise
@@ -136,6 +138,7 @@ class Interpreter:
         self.steps = steps
         self.chosen: set[ast.If | ast.IfExp] = set()
         self.choices = 0
+        self._open: dict[ast.If, bool] = {}
         self.top = Scope()
         self.top.names["__name__"] = "__main__"
         self.made: list[Instance | Layer] = []
@@ -170,11 +173,18 @@ class Interpreter:
         return UNKNOWN
 
     def _block(self, body: Iterable[ast.stmt], scope: Scope) -> None:
-        for statement in body:
-            self._statement(statement, scope)
+        for statement in body:  # as `_statement` has it: most statements are run from here
+            self.steps -= 1
+            if self.steps < 0:
+                raise OutOfStepsError
+            method = _STATEMENTS.get(statement.__class__)
+            if method is not None:
+                method(self, statement, scope)
 
     def _statement(self, node: ast.stmt, scope: Scope) -> None:
-        self._step()
+        self.steps -= 1
+        if self.steps < 0:
+            raise OutOfStepsError
         method = _STATEMENTS.get(node.__class__)
         if method is not None:
             method(self, node, scope)
@@ -187,7 +197,10 @@ class Interpreter:
     def _assign(self, node: ast.Assign, scope: Scope) -> None:
         value = self.value(node.value, scope)
         for target in node.targets:
-            self._bind(target, value, scope)
+            if target.__class__ is ast.Name:
+                scope.put(target.id, value)
+            else:
+                self._bind(target, value, scope)
 
     def _annotated(self, node: ast.AnnAssign, scope: Scope) -> None:
         if node.value is not None:
@@ -249,14 +262,18 @@ class Interpreter:
         known = self._truth(self.value(node.test, scope))
         if known is None:
             known = self._chosen(node)
-            refused = node.body if known else node.orelse
-            if refused and isinstance(refused[-1], ast.Raise):  # a check of arguments, which are taken to be right
-                known = not known
         self._block(node.body if known else node.orelse, scope)
 
-    def _chosen(self, node: ast.If | ast.IfExp) -> bool:
+    def _chosen(self, node: ast.If) -> bool:
+        """Which branch of a condition that cannot be known is taken."""
         self.chosen.add(node)
-        self.choices += 1
+        if isinstance(node.body[-1], ast.Raise):  # a check of arguments, which are taken to be right
+            return False
+        if node.orelse and isinstance(node.orelse[-1], ast.Raise):
+            return True
+        if node not in self._open:
+            self._open[node] = leaves_a_trace(node)
+        self.choices += self._open[node]
         return self.choice is Choice.YES
 
     def _for(self, node: ast.For | ast.AsyncFor, scope: Scope) -> None:
@@ -397,8 +414,9 @@ class Interpreter:
         name = node.id
         inside: Scope | None = scope
         while inside is not None:
-            if name in inside.names:
-                return inside.names[name]
+            names = inside.names
+            if name in names:
+                return names[name]
             inside = inside.outside
         known = self._imports(name)
         return Library(known) if known else UNKNOWN
@@ -444,9 +462,8 @@ class Interpreter:
     def _elements(self, nodes: Iterable[ast.expr], scope: Scope) -> list[Any]:
         found: list[Any] = []
         for node in nodes:
-            if isinstance(node, ast.Starred):
-                value = self.value(node.value, scope)
-                found.extend(operations.items(value))
+            if node.__class__ is ast.Starred:
+                found.extend(operations.items(self.value(node.value, scope)))
             else:
                 found.append(self.value(node, scope))
         return found
@@ -523,7 +540,9 @@ class Interpreter:
     def _either(self, node: ast.IfExp, scope: Scope) -> Any:
         known = self._truth(self.value(node.test, scope))
         if known is None:
-            known = self._chosen(node)
+            self.chosen.add(node)
+            self.choices += 1
+            known = self.choice is Choice.YES
         return self.value(node.body if known else node.orelse, scope)
 
     def _subscript(self, node: ast.Subscript, scope: Scope) -> Any:
@@ -592,7 +611,8 @@ class Interpreter:
                 named[keyword.arg] = value
             elif isinstance(value, dict):
                 named.update({key: each for key, each in value.items() if isinstance(key, str)})
-        self._tell_call(node, owner, function)
+        if not self._running:
+            self._tell_call(node, owner, function)
         if isinstance(function, Function | Class | Instance):
             self.calls.setdefault((id(node), id(function)), (node, function))
         if function is UNKNOWN and isinstance(node.func, ast.Name):
@@ -601,8 +621,6 @@ class Interpreter:
 
     def _tell_call(self, node: ast.Call, owner: Any, function: Any) -> None:
         """Tell of a call that training loops are made of."""
-        if self._running:
-            return
         if isinstance(node.func, ast.Attribute) and node.func.attr in _TOLD:
             if not isinstance(function, Function):
                 self.tell(node.func.attr, node, owner, dotted_text(node.func.value))
@@ -752,6 +770,23 @@ class _Super:
     def __init__(self, owner: Instance, holder: Class | None) -> None:
         self.owner = owner
         self.holder = holder
+
+
+def leaves_a_trace(node: ast.stmt) -> bool:
+    """Whether a program is another one when a condition is decided otherwise.
+
+    Not where all that it decides is whether something is called: to load weights, to draw them, to print.
+    """
+    match node:
+        case ast.If():
+            return any(map(leaves_a_trace, (*node.body, *node.orelse)))
+        case ast.For():
+            return any(map(leaves_a_trace, node.body))
+        case ast.Expr(ast.Call(ast.Attribute(attr=name))):
+            return name in _CHANGING
+        case ast.Expr() | ast.Raise() | ast.Assert() | ast.Pass():
+            return False
+    return True
 
 
 def defaults(arguments: ast.arguments) -> Iterator[tuple[str, ast.expr]]:

@@ -57,8 +57,9 @@ def batch_norm_of_one(program: Program) -> Iterator[Hit]:
 
 def _at_their_size(analysis: Analysis) -> Iterator[tuple[Op, Op, int]]:
     """The normalisations of networks that take images of one size, with the head and the smallest side that it fits."""
-    if analysis.is_certain:
-        for head, network in sizes.fixed_heads(analysis).items():
+    heads = sizes.fixed_heads(analysis)
+    if heads and analysis.is_certain:
+        for head, network in heads.items():
             for side in sizes.fitting(analysis, head, network)[:1]:
                 yield from ((op, head, side) for op in analysis.trace(network, side) if op.kind == "norm")
 

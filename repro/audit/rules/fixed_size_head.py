@@ -42,9 +42,9 @@ _STATED = re.compile(r"(?<![\d.])[13] ?[x×*,] ?(\d{2,3}) ?[x×*,] ?\1(?![\d.])"
 )
 def fixed_size_head(program: Program) -> Iterator[Hit]:
     analysis = Analysis.of(program)
-    if not analysis.is_certain:
-        return
     for head, network in sizes.fixed_heads(analysis).items():
+        if not analysis.is_certain:
+            return
         stated = _stated(program, network)
         fitting = sizes.fitting(analysis, head, network, sorted({*sizes.USUAL_SIDES, *stated}))
         if not fitting:

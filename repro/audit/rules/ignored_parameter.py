@@ -65,10 +65,10 @@ def _of_torchvision(program: Program) -> Iterator[str]:
 
 
 def _in_factory(program: Program, function: ast.FunctionDef) -> Iterator[Hit]:
-    keywords = {each.arg for each in program.nodes(ast.keyword) if _within(each, function)}
     for parameter in _ignored(program, function):
-        asked = _ASKED.fullmatch(parameter.arg) and parameter.arg not in keywords
-        severity = Severity.RISK if asked else None
+        severity = (
+            Severity.RISK if _ASKED.fullmatch(parameter.arg) and not _passed(program, parameter.arg, function) else None
+        )
         yield Hit(parameter, {"function": function.name, "parameter": parameter.arg}, severity)
 
 
@@ -83,8 +83,10 @@ def _ignored(program: Program, function: ast.FunctionDef) -> Iterator[ast.arg]:
             yield each
 
 
-def _within(node: ast.keyword, outer: ast.stmt) -> bool:
-    return outer.lineno <= node.lineno <= (outer.end_lineno or outer.lineno)
+def _passed(program: Program, name: str, function: ast.FunctionDef) -> bool:
+    """Whether a function gives something else a keyword of a name."""
+    rows = range(function.lineno, (function.end_lineno or function.lineno) + 1)
+    return any(each.arg == name and each.lineno in rows for each in program.nodes(ast.keyword))
 
 
 VALID = (

@@ -1,10 +1,11 @@
-"""`*kwargs` is passed on where `**kwargs` is meant.
+"""`*kwargs` stands where `**kwargs` is meant.
 
-With one star the names of the keywords are passed, as strings, to the first parameters; with two, their values under
-their names. An asterisk is lost in copying, as much as in typing. As long as nobody passes a keyword nothing happens.
+Where it is passed on, with one star the names of the keywords are passed, as strings, to the first parameters; with
+two, their values under their names. Where it is declared, with one star it takes no keyword at all. An asterisk is lost
+in copying, as much as in typing. As long as nobody passes a keyword nothing happens.
 
 Limits: a parameter that the same function declares with two stars; functions of Python's own, such as `print`, may
-well be given the names.
+well be given the names. A declaration is told by the name `kwargs` alone, and once for a text.
 """
 
 from __future__ import annotations
@@ -19,23 +20,26 @@ from repro.audit.rule import Hit, rule
 
 ZH = """应该写 `**kwargs` 的地方写成了 `*kwargs`。
 
-一个星号会把关键字的名字当作字符串,依次传给前几个参数;
-两个星号才是按名字传值。复制或输入时都容易丢掉一个星号。
+传参时,一个星号会把关键字的名字当作字符串,依次传给前几个参数;
+两个星号才是按名字传值。声明参数时,一个星号根本接收不到关键字参数。
+复制或输入时都容易丢掉一个星号。
 只要没有人传关键字参数,就什么也不会发生。
 
 局限:只看同一个函数用两个星号声明的参数;
 `print` 等 Python 自己的函数,可能就是要这些名字。
+声明只凭 `kwargs` 这个名字判断,每段文本只报告一次。
 """
 
 _BUILTINS = frozenset(dir(builtins))
+_KEYWORDS = frozenset({"kwargs", "kwds"})  # what everybody calls them
 
 
 @rule(
     "CNN221",
     Severity.BUG,
     Confidence.HIGH,
-    en="*{name} passes the names of the keywords as arguments; **{name} passes their values",
-    zh="*{name} 传递的是关键字的名字;**{name} 才传递它们的值",
+    en="*{name} has no room for what the keywords are given; **{name} has",
+    zh="*{name} 装不下关键字对应的值,**{name} 才可以",
 )
 def keywords_as_positions(program: Program) -> Iterator[Hit]:
     takers = [node for node in program.nodes(ast.FunctionDef) if node.args.kwarg is not None]
@@ -47,6 +51,10 @@ def keywords_as_positions(program: Program) -> Iterator[Hit]:
                 around = [each for each in takers if each.lineno <= call.lineno <= (each.end_lineno or 0)]
                 if any(each.args.kwarg and each.args.kwarg.arg == argument.value.id for each in around):
                     yield Hit(argument, {"name": argument.value.id})
+    for function in program.nodes(ast.FunctionDef):
+        if function.args.vararg is not None and function.args.vararg.arg in _KEYWORDS:
+            yield Hit(function.args.vararg, {"name": function.args.vararg.arg}, Severity.RISK, Confidence.MEDIUM)
+            break
 
 
 VALID = (
@@ -62,5 +70,12 @@ INVALID = (
 import torch.nn as nn
 def build(width, **kwargs):
     return nn.Linear(width, width, *kwargs)  # <-
+""",
+    """
+import torch.nn as nn
+def build(width, *kwargs):  # <-
+    return nn.Linear(width, width)
+def build_two(width, *kwargs):
+    return build(width, *kwargs), build(width, *kwargs)
 """,
 )

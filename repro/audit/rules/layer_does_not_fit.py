@@ -45,8 +45,6 @@ _TAKES = {
 )
 def layer_does_not_fit(program: Program) -> Iterator[Hit]:
     analysis = Analysis.of(program)
-    if not analysis.is_certain:
-        return
     seen = set()
     for op in analysis.ops("conv", "norm", "linear"):
         if op.name not in _TAKES or op.layer is None or not op.inputs or _where(op) in seen:
@@ -55,6 +53,8 @@ def layer_does_not_fit(program: Program) -> Iterator[Hit]:
         given, expected = op.inputs[0].shape, op.detail.get(what)
         if given is None or len(given) < 2 or not isinstance(expected, int) or given[dim] in (None, expected):
             continue
+        if not analysis.is_certain:
+            return
         values = {"layer": op.name, "expected": expected, "actual": given[dim], "what": what.replace("_", " ")}
         seen.add(_where(op))
         yield Hit(_where(op), values)

@@ -52,9 +52,10 @@ _WEIGHTS = ("conv", "linear")
 )
 def missing_activation(program: Program) -> Iterator[Hit]:
     seen = set()
-    for run in Analysis.of(program).runs:
+    analysis = Analysis.of(program)
+    active = [op.within for op in analysis.ops("activation", "sigmoid")]
+    for run in analysis.runs:
         users = flow.users(run.ops)
-        active = [op.within for op in run.ops if op.kind in ("activation", "sigmoid")]
         for second in run.ops:
             if second.kind not in _WEIGHTS:
                 continue
@@ -81,7 +82,8 @@ def _is_left_out(op: Op, active: list[tuple[Instance, ...]]) -> bool:
     if not op.within:
         return False
     inside = [within[-1] for within in active if within]
-    return any(each.of is op.within[-1].of for each in inside) and not any(each is op.within[-1] for each in inside)
+    kind, instance = op.within[-1].of.node, op.within[-1]  # another run has another class of the same text
+    return any(each.of.node is kind for each in inside) and not any(each is instance for each in inside)
 
 
 def _fits(first: Op, second: Op) -> bool:

@@ -34,13 +34,11 @@ torch 会报错("Output size is too small")。
 )
 def pooled_to_nothing(program: Program) -> Iterator[Hit]:
     analysis = Analysis.of(program)
-    if not analysis.is_certain:
-        return
     for op in analysis.ops("conv", "pool"):
         given = op.inputs[0].shape if op.inputs else None
         if op.shape is None or given is None or len(given) != 4 or len(op.shape) != 4 or min(_known(given[2:])) < 1:
             continue
-        if min(_known(op.shape[2:])) < 1:
+        if min(_known(op.shape[2:])) < 1 and analysis.is_certain:
             yield Hit(op.where, {"layer": op.name, "height": given[2], "width": given[3]})
 
 

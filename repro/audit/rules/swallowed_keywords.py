@@ -50,9 +50,9 @@ def swallowed_keywords(program: Program) -> Iterator[Hit]:
         swallowed: dict[str, ast.keyword] = {}
         asked = False
         for call in program.nodes(ast.Call):
-            given = {each.arg: each for each in call.keywords if each.arg is not None}
-            if not given or not isinstance(call.func, ast.Name):
+            if not call.keywords or not isinstance(call.func, ast.Name):
                 continue
+            given = {each.arg: each for each in call.keywords if each.arg is not None}
             lost = {key: each for key, each in given.items() if key not in known}
             if call.func.id == name:
                 asked = asked or any(isinstance(each.value, ast.Constant) for each in lost.values())

@@ -55,7 +55,7 @@ def undefined_name(program: Program) -> Iterator[Hit]:
     expected = [(node.lineno, node.end_lineno or 0) for node in program.nodes(ast.Try) if _expects_it(node)]
     certain = program.whole and not program.broken  # what is left out may have defined it
     severity, confidence = (None, None) if certain else (Severity.RISK, Confidence.MEDIUM)
-    unread = {id(node) for node in _never_evaluated(program)} if missing else set()
+    unread = {id(node) for node in (*_never_evaluated(program), *_exported(program))} if missing else set()
     for node in program.nodes(ast.Name) if missing else ():
         if node.lineno >= missing.get(node.id, node.lineno + 1) and id(node) not in unread:
             del missing[node.id]
@@ -80,6 +80,13 @@ def _never_evaluated(program: Program) -> Iterator[ast.AST]:
         around = [each for each in program.named if each.lineno < node.lineno <= (each.end_lineno or 0)]
         if around and not isinstance(around[-1], ast.ClassDef):
             yield from ast.walk(node.annotation)
+
+
+def _exported(program: Program) -> Iterator[ast.AST]:
+    """The names in `__all__` that have lost their quotes, which another rule tells."""
+    for node in program.nodes(ast.Assign):
+        if any(isinstance(each, ast.Name) and each.id == "__all__" for each in node.targets):
+            yield from node.value.elts if isinstance(node.value, ast.List | ast.Tuple) else ()
 
 
 def _expects_it(node: ast.Try) -> bool:
@@ -110,6 +117,10 @@ def count():
     global calls
     calls = 1
     return [torch.ones(each) for each in range(calls)]
+""",
+    """
+import torch
+__all__ = vgg11, vgg13
 """,
 )
 INVALID = (

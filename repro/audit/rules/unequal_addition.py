@@ -33,15 +33,14 @@ ZH = """两个通道数不同的特征图相加。
 )
 def unequal_addition(program: Program) -> Iterator[Hit]:
     analysis = Analysis.of(program)
-    if not analysis.is_certain:
-        return
     seen = set()
     for op in analysis.ops("add"):
         shapes = [each.shape for each in op.inputs if each.shape is not None and len(each.shape) == 4]
         if len(shapes) != 2 or op.node in seen:
             continue
         left, right = shapes[0][1], shapes[1][1]
-        if left is not None and right is not None and left != right and 1 not in (left, right):
+        differ = left is not None and right is not None and left != right and 1 not in (left, right)
+        if differ and analysis.is_certain:
             seen.add(op.node)
             yield Hit(op.node, {"left": left, "right": right})
 

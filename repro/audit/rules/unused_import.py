@@ -57,6 +57,8 @@ def unused_import(program: Program) -> Iterator[Hit]:
 
 def _quoted(program: Program, name: str) -> bool:
     """Whether a string has the name: `__all__`, an annotation in quotes, what is evaluated."""
+    if program.text.count(name) == 1:  # where it is imported
+        return False
     return any(isinstance(node.value, str) and name in node.value for node in program.nodes(ast.Constant))
 
 

@@ -14,6 +14,7 @@ class Line:
     file_line  of the line in the file, from 1
     columns    for each character the column that it stood in, from 0; an inserted one has that of its neighbour
     cell       of a notebook, from 0 over all cells
+    rows       where line breaks were put in, for each character the line that it stood in; None: all in `number`
     """
 
     text: str
@@ -21,6 +22,7 @@ class Line:
     file_line: int
     columns: Sequence[int]
     cell: int | None = None
+    rows: Sequence[int] | None = None
 
     @classmethod
     def of(cls, text: str, number: int, column: int = 0) -> Line:
@@ -33,19 +35,28 @@ class Line:
             return self.columns[character]
         return (self.columns[-1] if self.columns else -1) + 1 + character - len(self.columns)
 
+    def row(self, character: int) -> int:
+        """The line that a character of the text stood in."""
+        return self.rows[min(character, len(self.rows) - 1)] if self.rows else self.number
+
     def edited(self, start: int, end: int, text: str) -> Line:
         """With other characters in place of some."""
-        before, after = self.columns[:start], self.columns[end:]
-        if end - start == len(text):
-            columns: Sequence[int] = self.columns
-        else:
+        columns, rows = self.columns, self.rows
+        if end - start != len(text):
+            inserted = range(len(text))
             at = self.column(start)
-            columns = [*before, *(min(at + i, self.column(end)) for i in range(len(text))), *after]
-        return replace(self, text=self.text[:start] + text + self.text[end:], columns=columns)
+            columns = [*columns[:start], *(min(at + i, self.column(end)) for i in inserted), *columns[end:]]
+            if rows is not None:
+                rows = [*rows[:start], *(self.row(start) for _ in inserted), *rows[end:]]
+        return replace(self, text=self.text[:start] + text + self.text[end:], columns=columns, rows=rows)
 
     def cut(self, start: int, end: int | None = None) -> Line:
         """Part of it."""
-        return replace(self, text=self.text[start:end], columns=self.columns[start:end])
+        made = replace(self, text=self.text[start:end], columns=self.columns[start:end])
+        if self.rows is None:
+            return made
+        rows, first = self.rows[start:end], self.row(start)
+        return replace(made, number=first, file_line=self.file_line + first - self.number, rows=rows)
 
     def indented(self, width: int) -> Line:
         """With so many spaces before its first other character, in place of those that are there."""

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import ast
-from collections.abc import Callable, Sequence
+import re
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
 from types import ModuleType
 from typing import Any
 
@@ -13,10 +15,13 @@ from repro.audit.source.document import Document
 from repro.audit.source.line import Line
 from repro.audit.source.logical import statements
 from repro.audit.source.parse import compiled, parsed
-from repro.audit.source.repairs import gutter, indentation, prompts, punctuation, spaces, underscores
+from repro.audit.source.repairs import gutter, indentation, line_breaks, prompts, punctuation, spaces, underscores
 
 _ALWAYS = (spaces, gutter, prompts, underscores)  # in a document, what they look for is never meant
 _IF_BROKEN = (punctuation, indentation)
+_TEST = re.compile(r"\s*(?:if|elif|while)\b")
+_EQUALS = re.compile(r"(?<![=!<>:+*/%&|^-])=(?!=)")
+_ON_LINE = re.compile(r" on line ([0-9]+)")
 _PATIENCE = 50  # statements of a piece that are left out one by one, before all that follows is
 
 
@@ -26,10 +31,11 @@ def program(document: Document) -> Program:
         made = compiled(document.content)
         if not isinstance(made, SyntaxError):
             return Program(document.path, document.content, *made)
-    repairs: list[Repair] = []
+    cells = document.cells()
+    repairs = list(_line_breaks(cells, document.path))
     broken: list[Broken] = []
     lines: list[Line] = []
-    for cell in document.cells():
+    for cell in cells:
         mended = cell if document.is_python else _mended(cell, _ALWAYS, document.path, repairs)
         if isinstance(parsed(_text(mended)), SyntaxError):
             mended = _mended(mended, _IF_BROKEN, document.path, repairs)
@@ -43,6 +49,14 @@ def program(document: Document) -> Program:
 
 def _text(lines: Sequence[Line]) -> str:
     return "\n".join(line.text for line in lines)
+
+
+def _line_breaks(cells: Sequence[Sequence[Line]], path: str) -> Iterator[Repair]:
+    """What is told of line breaks, which are put in before the code can be told from the prose."""
+    changed = [line for cell in cells for line in cell if line_breaks.are_put_in(line)]
+    if changed:
+        place = span(changed[0], 0, changed[-1], len(changed[-1].text))
+        yield Repair("line_breaks", line_breaks.CONFIDENCE, line_breaks.MESSAGE, path, place)
 
 
 def _mended(cell: list[Line], repairs: Sequence[ModuleType], path: str, told: list[Repair]) -> list[Line]:
@@ -62,29 +76,45 @@ def _mended(cell: list[Line], repairs: Sequence[ModuleType], path: str, told: li
 
 
 def _sound(lines: list[Line], told: list[Broken], read: Callable[[str], Any] = parsed) -> list[Line]:
-    """The lines with `pass` in place of the statements that cannot be read; the first of them is told."""
+    """The lines with `pass` in place of the statements that cannot be read; the first of them is told.
+
+    Where a test has `=` for `==` it is enough to read it so, and its block is kept.
+    """
     made = list(lines)
-    first = True
+    first: Broken | None = None
+    left_out: list[str] = []
     for attempt in range(_PATIENCE + 1):
         error = read(_text(made))
         if not isinstance(error, SyntaxError):
             break
         at = min(max((error.lineno or 1) - 1, 0), len(made) - 1)
-        if first:
-            column = max((error.offset or 1) - 1, 0)
+        column = max((error.offset or 1) - 1, 0)
+        if first is None:
             place = span(made[at], column, made[at], max(column + 1, len(made[at].text)))
-            told.append(Broken(error.msg, place, made[at].text))
-            first = False
+            first = Broken(_ON_LINE.sub(lambda found: _original(made, found), error.msg), place, made[at].text)
+        equals = _EQUALS.search(made[at].text, column) if "'=='" in error.msg and _TEST.match(made[at].text) else None
+        if equals and attempt < _PATIENCE:
+            made[at] = made[at].edited(equals.start(), equals.end(), "==")
+            continue
         start, end = next((s.start, s.end) for s in statements([line.text for line in made]) if s.start <= at < s.end)
         if attempt == _PATIENCE or not made[start].text.strip() or made[start].text.strip() == "pass":
             start, end = _top(made, start), len(made) if attempt == _PATIENCE else end
+            left_out += (line.text for line in made[start:end])
             made[start:end] = [line.edited(0, len(line.text), "") for line in made[start:end]]
             continue
+        left_out += (line.text for line in made[start:end])
         text = made[start].text
         kept = len(text) - len(text.lstrip())
         made[start:end] = [line.edited(0, len(line.text), "") for line in made[start:end]]
         made[start] = lines[start].edited(kept, len(lines[start].text), "pass")
+    if first is not None:
+        told.append(replace(first, left_out="\n".join(left_out)))
     return made
+
+
+def _original(lines: Sequence[Line], found: re.Match[str]) -> str:
+    """The number of a line in one of Python's messages, as it is in the document."""
+    return f" on line {lines[min(int(found[1]), len(lines)) - 1].number}"
 
 
 def _top(lines: Sequence[Line], index: int) -> int:

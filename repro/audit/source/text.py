@@ -11,7 +11,7 @@ from repro.audit.source import markdown
 from repro.audit.source.line import Line
 from repro.audit.source.logical import statement
 from repro.audit.source.parse import parsed
-from repro.audit.source.repairs import gutter, punctuation, spaces
+from repro.audit.source.repairs import gutter, line_breaks, punctuation, spaces
 
 _LONGEST = 400  # lines of a statement among prose
 _FENCE = re.compile(r"^ {0,3}(?:```|~~~)", re.MULTILINE)
@@ -63,7 +63,7 @@ def cells(text: str) -> Iterator[list[Line]]:
     if _FENCE.search(text):
         yield from markdown.cells(text)
         return
-    lines = [Line.of(line, number) for number, line in enumerate(text.split("\n"), start=1)]
+    lines = line_breaks.mend([Line.of(line, number) for number, line in enumerate(text.split("\n"), start=1)])
     found: list[list[Line]] = []
     for pieces in _runs(lines):
         start, end = pieces[0].start, pieces[-1].end
@@ -150,7 +150,7 @@ def _kind_of(tree: ast.Module) -> str:
     if not tree.body:
         return "weak"
     node = tree.body[-1]
-    if isinstance(node, _SURE):
+    if isinstance(node, _SURE) or (isinstance(node, ast.Assign) and _is_special(node.targets[0])):
         return "sure"
     if isinstance(node, ast.AnnAssign) and node.value is None:
         return "bare"  # `author: Somebody` is one, too
@@ -163,6 +163,11 @@ def _kind_of(tree: ast.Module) -> str:
     of_an_object = any(isinstance(each, ast.Call) and isinstance(each.func, ast.Attribute) for each in ast.walk(node))
     prints = isinstance(node, ast.Expr) and isinstance(node.value, ast.Call) and _called(node.value) == "print"
     return "sure" if of_an_object or prints else "code"
+
+
+def _is_special(target: ast.expr) -> bool:
+    """Whether a name is one of Python's own, such as `__all__`, also where it has lost underscores."""
+    return isinstance(target, ast.Name) and target.id.startswith("_") and target.id.endswith("_") and len(target.id) > 2
 
 
 def _called(call: ast.Call) -> str:

@@ -1,4 +1,4 @@
-"""Fits the weights by which lost indentation is found: `python tests/audit/source/fit_indentation.py FILE...`.
+"""Fits the weights by which lost indentation is found: `python -m tests.audit.source.fit_indentation FILE...`.
 
 Each file is read twice, with the lines that have nothing on them and without. For each statement and each block that
 is open there, what speaks for its ending the block is one row of a logistic regression, one for each kind of block.
@@ -11,9 +11,6 @@ import sys
 from collections import defaultdict
 from collections.abc import Iterator
 from pathlib import Path
-
-from sklearn.feature_extraction import DictVectorizer
-from sklearn.linear_model import LogisticRegression
 
 from repro.audit.source.indentation.evidence import evidence
 from repro.audit.source.indentation.search import START, after
@@ -54,6 +51,9 @@ def examples(lines: list[str]) -> Iterator[tuple[str, dict[str, int], bool]]:
 
 
 def main(paths: list[str]) -> None:
+    from sklearn.feature_extraction import DictVectorizer  # which takes longer to import than a test of the rest
+    from sklearn.linear_model import LogisticRegression
+
     rows: dict[str, list[dict[str, int]]] = defaultdict(list)
     ends: dict[str, list[bool]] = defaultdict(list)
     for path in paths:

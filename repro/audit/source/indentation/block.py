@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from typing import NamedTuple
 
 from repro.audit.source.indentation.clue import TAKES, Clue
 
@@ -25,8 +25,7 @@ COLUMNS = {
 _NOTHING: frozenset[str] = frozenset()
 
 
-@dataclass(frozen=True, slots=True)
-class Block:
+class Block(NamedTuple):
     """What is in a block so far.
 
     kind    of the statement that opens it
@@ -41,6 +40,7 @@ class Block:
     bound   those that its statements bind
     changed those of what its statements change
     read    those that its statements read
+    names   all of these, and the targets
     last    the index of the last statement in it
     """
 
@@ -56,6 +56,7 @@ class Block:
     bound: frozenset[str] = _NOTHING
     changed: frozenset[str] = _NOTHING
     read: frozenset[str] = _NOTHING
+    names: frozenset[str] = _NOTHING
     last: int = -1
 
     @classmethod
@@ -65,18 +66,18 @@ class Block:
         if not column:
             column = "method" if around.kind == "class" else "function"
         branch = before.bound | before.changed if before and clue.kind in TAKES else _NOTHING
-        return cls(clue.kind, column, index, clue, branch=branch, targets=clue.targets)
+        return cls(clue.kind, column, index, clue, branch=branch, targets=clue.targets, names=clue.targets)
 
     def with_statement(self, clue: Clue, index: int) -> Block:
         """With one statement more."""
-        return replace(
-            self,
+        return self._replace(
             size=self.size + 1,
             jumps=clue.jumps,
             updates=bool(clue.binds & self.read),
             bound=self.bound | clue.binds,
             changed=self.changed | clue.changes,
             read=self.read | clue.reads,
+            names=self.names.union(clue.binds, clue.changes, clue.reads),
             last=index,
         )
 
@@ -85,7 +86,8 @@ class Block:
         if block.kind in ("def", "class"):
             return self
         bound = self.bound | block.bound | block.targets
-        return replace(self, bound=bound, changed=self.changed | block.changed, read=self.read | block.read)
+        changed, read = self.changed | block.changed, self.read | block.read
+        return self._replace(bound=bound, changed=changed, read=read, names=self.names | block.names)
 
 
 MODULE = Block("module", "class", -1, Clue(0, 0))

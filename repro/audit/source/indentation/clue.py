@@ -20,6 +20,7 @@ _OPENED = {
 _COMPOUND = {"def", "class", "if", "for", "while", "with", "try", "match", *_OPENED}
 _WORD = re.compile(r"(?:async\s+)?(@|[^\W\d]\w*)?")
 _NAME = re.compile(r"[^\W\d]\w*")
+_NUMBER = re.compile(r"\d+")
 _JUMPS = {ast.Return: "return", ast.Raise: "raise", ast.Break: "jump", ast.Continue: "jump"}
 _KINDS: dict[type[ast.AST], str] = {
     **_JUMPS,
@@ -56,9 +57,12 @@ class Clue:
     denies      of a condition, the names that are nothing where it holds
     targets     of those, the ones that its own block begins with: of a loop, the parameters of a function
     head        of a condition what it is about; of others what they assign and call
+    shape       the same without its numbers, if it has one
     called      the name of what it defines
     method      whether it defines something that only a class has
     test        of a condition, what sort it is
+    holds       of a condition, what must hold for it, in its own words
+    enough      of a condition, each of what it is enough that it holds
     main        whether it asks if the file is run, which stands at the top
     begins      whether it binds an empty list, or another thing that is going to be filled
     blanks      lines with nothing on them before it, and before the comments on it
@@ -77,13 +81,21 @@ class Clue:
     denies: frozenset[str] = frozenset()
     targets: frozenset[str] = frozenset()
     head: str = ""
+    shape: str = ""
     called: str = ""
     method: bool = False
     test: str = ""
+    holds: frozenset[str] = frozenset()
+    enough: frozenset[str] = frozenset()
     main: bool = False
     begins: bool = False
     blanks: int = 0
     comment: bool = False
+
+
+def numbered(one: Clue, other: Clue) -> bool:
+    """Whether two statements are the same but for a number: `x1 = self.conv1(x1)` and `x2 = self.conv2(x2)`."""
+    return one.shape == other.shape != "" and one.head != other.head
 
 
 def clue(lines: Sequence[str], start: int, end: int) -> Clue:
@@ -156,6 +168,8 @@ def _learn(made: Clue, tree: ast.Module, word: str) -> None:
         of_self = _path(target).startswith("self.")
         if made.kind == "assign" and of_self:
             made.kind = "attribute"
+        elif made.kind == "assign" and not node.value:
+            made.kind = "annotation"
         made.begins = isinstance(node.value, ast.List | ast.Dict) and not ast.unparse(node.value).strip("[]{}")
         value = node.value.func if isinstance(node.value, ast.Call) else node.value
         made.head = f"{'self' if of_self else _path(target)} = {(value and _path(value)) or type(value).__name__}"
@@ -166,12 +180,15 @@ def _learn(made: Clue, tree: ast.Module, word: str) -> None:
         guards, denies = set[str](), set[str]()
         _asked(node.test, True, guards, denies)
         made.guards, made.denies = frozenset(guards - {""}), frozenset(denies - {""})
+        made.holds, made.enough = _parts(node.test, ast.And), _parts(node.test, ast.Or)
     elif made.opens and word in ("for", "with", "except"):
         made.targets = frozenset(binds)
         if isinstance(node, ast.For | ast.AsyncFor):
             over = _path(node.iter.func) if isinstance(node.iter, ast.Call) else ""
             made.test = over if over in ("range", "enumerate", "zip") else "each"
+            made.head = f"for {over or _path(node.iter)}"
     made.head = made.head or made.kind
+    made.shape = _NUMBER.sub("", made.head) if _NUMBER.search(made.head) else ""
     made.reads, made.binds = frozenset(reads), frozenset(binds)
     made.changes = frozenset(changes)
 
@@ -265,6 +282,12 @@ def _asked(test: ast.expr, holds: bool, guards: set[str], denies: set[str]) -> N
         (guards if holds else denies).add(_path(test))
 
 
+def _parts(test: ast.expr, joined: type[ast.boolop]) -> frozenset[str]:
+    """What a condition joins by `and`, or by `or`; it alone if it does not."""
+    parts = test.values if isinstance(test, ast.BoolOp) and isinstance(test.op, joined) else [test]
+    return frozenset(ast.unparse(part) for part in parts)
+
+
 def _form(test: ast.expr) -> str:
     """What sort of a condition it is."""
     if isinstance(test, ast.UnaryOp):
@@ -273,6 +296,8 @@ def _form(test: ast.expr) -> str:
         return type(test.ops[0]).__name__
     if isinstance(test, ast.Name | ast.Attribute):
         return "flag"
+    if isinstance(test, ast.Call) and _path(test.func) == "isinstance":
+        return "isinstance"
     return type(test).__name__
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 from repro.audit.source.indentation.block import Block
-from repro.audit.source.indentation.clue import TAKES
+from repro.audit.source.indentation.clue import TAKES, numbered
 from repro.audit.source.indentation.text import Text, takes
 
 
@@ -87,6 +87,10 @@ def _of_a_definition(text: Text, index: int, block: Block) -> Iterator[str]:
         yield "def:read soon"
     elif text.read_elsewhere(clue.called, index):
         yield "def:read later"
+    if text.read_before(clue.called, block.opened):
+        yield "def:read before the block"
+    if text.read_in_another(clue.called, index):
+        yield "def:read in another"
     if block.kind == "def":
         free = text.free(index)
         if free & block.targets:
@@ -131,15 +135,29 @@ def _of_what_is_around(text: Text, index: int, block: Block) -> Iterator[str]:
             yield "before:same"
         elif clue.kind == before.kind:
             yield "before:alike"
-    if clue.opens and clue.head == block.opener.head and clue.kind == block.opener.kind:
-        yield "opener:same"
+    if clue.opens and clue.kind == block.opener.kind:
+        if clue.head == block.opener.head:
+            yield "opener:same"
+        elif numbered(clue, block.opener):
+            yield "opener:numbered"
+    if numbered(clue, text.clues[index - 1]):
+        yield "previous:numbered"
 
 
 def _of_names(text: Text, index: int, blocks: Sequence[Block], level: int) -> Iterator[str]:
     clue, block, around = text.clues[index], blocks[level], blocks[:level]
     reads, writes = clue.reads, clue.binds | clue.changes
+    if clue.kind == "if":
+        yield from _of_a_condition(text, index, block)
     if clue.opens and index + 1 < len(text.clues):
-        reads = reads | text.clues[index + 1].reads
+        following = text.clues[index + 1]
+        reads = reads | (following.reads - clue.targets)
+        if following.kind == "return" and following.reads & (block.changed | block.bound):
+            yield "next:return changed"
+        if (clue.targets | following.targets) & block.targets:
+            yield "binds:targets"
+    elif clue.kind in ("assign", "attribute"):
+        yield from _of_a_chain(text, index, block)
     if "self" in clue.reads:
         yield "self"
     if reads & block.targets:
@@ -152,6 +170,8 @@ def _of_names(text: Text, index: int, blocks: Sequence[Block], level: int) -> It
         yield "reads:own"
     if len(own) < len(touched):
         filled = not touched & block.bound
+        if clue.binds & touched & block.changed - block.bound:
+            yield "binds:filled"
         yield "changes:changed" if writes & touched else "reads:filled" if filled else "reads:changed"
         if clue.kind == "return":
             yield "returns:changed"
@@ -160,6 +180,8 @@ def _of_names(text: Text, index: int, blocks: Sequence[Block], level: int) -> It
     opener = block.opener
     if reads & opener.guards:
         yield "reads:guarded"
+        if any(name.rpartition(".")[0] in opener.guards for name in reads):
+            yield f"reads:part of guarded:{opener.test}"
     if reads & opener.denies:
         yield "reads:denied"
     if writes & (opener.guards | opener.denies):
@@ -177,9 +199,9 @@ def _of_names(text: Text, index: int, blocks: Sequence[Block], level: int) -> It
     if block.column == "loop" and (text.renewed[index] & block.read) - block.bound - block.targets - writes:
         yield "later:carried"
     names = (reads | writes) - {"self"}
-    inner, outer = (len(names & (b.bound | b.changed | b.read | b.targets)) for b in (block, blocks[level - 1]))
-    if not any(names & (b.bound | b.changed | b.read | b.targets | b.opener.reads) for b in blocks):
-        yield "tied:nothing opens" if clue.opens else "tied:nothing"
+    inner, outer = len(names & block.names), len(names & blocks[level - 1].names)
+    if all(names.isdisjoint(each.names) and names.isdisjoint(each.opener.reads) for each in blocks):
+        yield "tied:nothing opens" if clue.opens and not clue.called else "tied:nothing"
     elif inner != outer:
         yield "tied:inner" if inner > outer else "tied:outer"
     if block.branch:
@@ -194,13 +216,44 @@ def _of_names(text: Text, index: int, blocks: Sequence[Block], level: int) -> It
             yield "binds:constant"
         if any(text.read_elsewhere(name, index) for name in clue.binds - text.alive[index]):
             yield "binds:for others"
-    alive = text.alive[index] - clue.binds
+    alive = text.alive[index] - clue.binds - clue.targets
     if alive & block.targets:
         soon = index + 1 < len(text.clues) and text.clues[index + 1].reads & block.targets
         yield "later:targets soon" if soon else "later:targets"
     later = alive & block.bound
     if later - _known(later, around):
         yield "later:own"
+
+
+def _of_a_condition(text: Text, index: int, block: Block) -> Iterator[str]:
+    """What a condition asks again that the one around it has asked."""
+    clue, opener = text.clues[index], block.opener
+    if clue.enough & opener.holds:
+        yield "asks:in vain"
+    elif clue.holds & opener.holds:
+        yield "asks:more"
+    elif (clue.guards | clue.denies) & opener.guards:
+        yield "asks:guarded"
+    elif (clue.guards | clue.denies) & opener.denies:
+        yield "asks:denied"
+    elif any(name.rpartition(".")[0] in opener.guards for name in clue.guards | clue.denies):
+        yield "asks:part of guarded"
+
+
+def _of_a_chain(text: Text, index: int, block: Block) -> Iterator[str]:
+    """`x = f(x)`, time and again: before the block, in it, and behind the statement."""
+    clue = text.clues[index]
+    own = clue.binds & clue.reads
+    if not own:
+        return
+    before, last = text.clues[block.opened - 1] if block.opened > 0 else clue, text.clues[block.last]
+    within = own & last.binds & last.reads
+    if within and block.last == index - 1:
+        yield "chain:in both" if own & before.binds and before is not clue else "chain:in it"
+    elif own & before.binds and before is not clue:
+        yield "chain:around"
+    if index + 1 < len(text.clues) and own & text.clues[index + 1].binds & text.clues[index + 1].reads:
+        yield "chain:goes on"
 
 
 def _of_a_loop(text: Text, index: int, blocks: Sequence[Block], level: int) -> Iterator[str]:

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
-from math import exp, log1p
+from dataclasses import dataclass, replace
+from math import exp, inf, log1p
 
 from repro.audit.source.indentation.block import MODULE, Block
 from repro.audit.source.indentation.clue import TAKES
@@ -13,9 +13,12 @@ from repro.audit.source.indentation.text import Text
 from repro.audit.source.indentation.weights import WEIGHTS
 
 WIDTH = 12  # readings that are kept at each statement
-WORSE = 9.0  # nats by which a reading that is kept may be less likely than the best
-HOPELESS = 14.0  # nats below which no more blocks are thought of as ended
+DEEPEST = 20  # blocks within one another; what opens more is no program
+WORSE = 7.0  # nats by which a reading that is kept may be less likely than the best
 DOUBTFUL = 1.0  # nats by which another place may be less likely than the chosen one, to be told
+WORTH_A_LOOK = 3.0  # nats by which it may be so by the statement alone; what comes behind may speak for it
+AHEAD = 4  # statements behind it that are asked
+HOPELESS = 14.0  # nats below which no other place is thought of
 IMPOSSIBLE = 25.0  # nats for what Python does not allow; a broken text may be so
 
 
@@ -53,26 +56,42 @@ def depths(text: Text) -> list[int]:
     """The depth of each statement, by the most likely reading."""
     readings = [START]
     for index in range(len(text.clues)):
-        found: dict[tuple[tuple[int, int], ...], Reading] = {}
-        for reading in readings:
-            for count, likely in choices(text, index, reading):
-                made = after(text, index, reading, count, likely)
-                key = tuple((block.opened, block.size) for block in made.blocks)
-                if key not in found or found[key].score < made.score:
-                    found[key] = made
-        readings = sorted(found.values(), key=lambda reading: -reading.score)[:WIDTH]
-        readings = [reading for reading in readings if reading.score > readings[0].score - WORSE]
+        readings = following(text, index, readings)
     return readings[0].depths()
 
 
-def choices(text: Text, index: int, reading: Reading) -> Iterator[tuple[int, float]]:
-    """How many blocks a statement may end, and the logarithm of how likely that is."""
+def following(text: Text, index: int, readings: Sequence[Reading]) -> list[Reading]:
+    """The most likely readings with one statement more, the best first."""
+    found: list[tuple[float, Reading, int]] = []
+    best = -inf
+    for reading in readings:
+        for count, likely in choices(text, index, reading, best - WORSE - reading.score):
+            found.append((reading.score + likely, reading, count))
+            best = max(best, reading.score + likely)
+    kept: list[Reading] = []
+    seen: set[tuple[tuple[int, int], ...]] = set()
+    for score, reading, count in sorted(found, key=lambda each: -each[0]):
+        if score < best - WORSE or len(kept) == WIDTH:
+            break
+        *around, block = reading.blocks[: len(reading.blocks) - count]
+        key = (*((each.opened, each.size) for each in around), (block.opened, block.size + 1))
+        if key not in seen:
+            seen.add(key)
+            kept.append(after(text, index, reading, count, score))
+    return kept
+
+
+def choices(text: Text, index: int, reading: Reading, least: float = -inf) -> Iterator[tuple[int, float]]:
+    """How many blocks a statement may end, and the logarithm of how likely that is, down to the least."""
     clue, blocks = text.clues[index], reading.blocks
     if reading.waits and not (reading.waits == "block" and clue.kind in TAKES and clue.kind != "case"):
         yield 0, 0.0
         return
     if clue.main:
         yield len(blocks) - 1, 0.0
+        return
+    if clue.kind in TAKES and not any(block.kind in TAKES[clue.kind] for block in blocks):
+        yield 0, -IMPOSSIBLE
         return
     likely = 0.0
     for count in range(len(blocks)):
@@ -83,10 +102,10 @@ def choices(text: Text, index: int, reading: Reading) -> Iterator[tuple[int, flo
             stays -= IMPOSSIBLE
         yield count, stays
         likely -= _softplus(-odds)
-        if likely < -HOPELESS and clue.kind not in TAKES:
-            return
         if blocks[level].kind == "try" and clue.kind not in TAKES:
             likely -= IMPOSSIBLE
+        if likely < least:
+            return
 
 
 def log_odds(text: Text, index: int, blocks: Sequence[Block], level: int) -> float:
@@ -95,7 +114,7 @@ def log_odds(text: Text, index: int, blocks: Sequence[Block], level: int) -> flo
     return sum(weights.get(each, 0.0) for each in evidence(text, index, blocks, level))
 
 
-def after(text: Text, index: int, reading: Reading, count: int, likely: float) -> Reading:
+def after(text: Text, index: int, reading: Reading, count: int, score: float) -> Reading:
     """The reading with one statement more, which ends so many blocks."""
     clue = text.clues[index]
     blocks = list(reading.blocks)
@@ -105,10 +124,10 @@ def after(text: Text, index: int, reading: Reading, count: int, likely: float) -
         blocks[-1] = blocks[-1].with_block(ended)
     blocks[-1] = blocks[-1].with_statement(clue, index)
     depth = len(blocks) - 1
-    if clue.opens:
+    if clue.opens and len(blocks) < DEEPEST:
         blocks.append(Block.of(clue, index, blocks[-1], ended))
     waits = "block" if clue.opens else "definition" if clue.kind == "decorator" else ""
-    return Reading(tuple(blocks), waits, reading.score + likely, depth, reading)
+    return Reading(tuple(blocks), waits, score, depth, reading)
 
 
 def _softplus(x: float) -> float:
@@ -117,15 +136,27 @@ def _softplus(x: float) -> float:
 
 
 def doubts(text: Text, chosen: Sequence[int]) -> Iterator[tuple[int, int, bool]]:
-    """The statements that might as well stand elsewhere, the rest being as it is.
+    """The statements that might as well stand elsewhere, what is before them being as it is.
 
     Each with the one that opens the block in question, and whether it might as well be in that block; if not, behind.
     """
     reading = START
     for index, depth in enumerate(chosen):
-        found = {len(reading.blocks) - 1 - count: (count, likely) for count, likely in choices(text, index, reading)}
-        count, likely = found.get(depth, (len(reading.blocks) - 1 - depth, 0.0))
-        for other, (_, as_likely) in found.items():
-            if other != depth and as_likely > likely - DOUBTFUL:
+        found = {len(reading.blocks) - 1 - count: likely for count, likely in choices(text, index, reading, -HOPELESS)}
+        taken = after(text, index, reading, len(reading.blocks) - 1 - depth, found.get(depth, -HOPELESS))
+        others = [other for other in found if other != depth and found[other] > taken.score - WORTH_A_LOOK]
+        if others:
+            enough = _ahead(text, index, taken) - DOUBTFUL
+        for other in others:
+            made = after(text, index, reading, len(reading.blocks) - 1 - other, found[other])
+            if _ahead(text, index, made) > enough:
                 yield index, reading.blocks[other if other > depth else other + 1].opened, other > depth
-        reading = after(text, index, reading, count, likely)
+        reading = replace(taken, score=0.0, previous=None)
+
+
+def _ahead(text: Text, index: int, reading: Reading) -> float:
+    """How likely a reading is by the best that the next statements can make of it."""
+    readings = [reading]
+    for later in range(index + 1, min(index + 1 + AHEAD, len(text.clues))):
+        readings = following(text, later, readings)
+    return readings[0].score

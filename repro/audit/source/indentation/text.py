@@ -51,6 +51,7 @@ class Text:
                 self._reads.setdefault(name, []).append(index)
             for name in each.binds:
                 self._binds.setdefault(name, []).append(index)
+        self._others = [at for at, each in enumerate(self.clues) if each.kind == "class" or each.method]
         self.methods = {name.split(".")[1] for name in self._reads if name.startswith("self.")}
         same = _BUILTIN.union(*(each.binds for each in self.clues if each.kind in ("import", "def", "class")))
         for each in self.clues:
@@ -99,6 +100,14 @@ class Text:
         """Whether a name is read behind the next definition before it is bound again."""
         again = _next(self._reads.get(name), self.border[index])
         return again < len(self.clues) and _next(self._binds.get(name), index) >= again
+
+    def read_before(self, name: str, index: int) -> bool:
+        """Whether a name is read before a statement."""
+        return _next(self._reads.get(name), -1) < index
+
+    def read_in_another(self, name: str, index: int) -> bool:
+        """Whether a name is read behind the next class or method, which is hardly in a function that has the name."""
+        return _next(self._reads.get(name), _next(self._others, index)) < len(self.clues)
 
     def free(self, index: int) -> frozenset[str]:
         """The names that a definition reads up to the next one and does not bind."""

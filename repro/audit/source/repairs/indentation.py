@@ -37,9 +37,14 @@ def alternatives(mended: list[Line]) -> tuple[Words, ...]:
     starts = [mended[clue.start] for clue in text.clues]
     chosen = [(len(line.text) - len(line.text.lstrip())) // STEP for line in starts]
     return tuple(
-        (_INSIDE if inside else _BEHIND).format(line=starts[index].number, opener=starts[opener].number)
+        (_INSIDE if inside else _BEHIND).format(line=_shown(starts[index]), opener=_shown(starts[opener]))
         for index, opener, inside in doubts(text, chosen)
     )
+
+
+def _shown(line: Line) -> str:
+    """The number of a line in the document; where several are parts of one, with the column."""
+    return str(line.number) if line.rows is None else f"{line.number}:{line.column(0) + 1}"
 
 
 def is_gone(lines: list[Line], text: Text) -> bool:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 
 from repro.audit.finding import Confidence, Words
 from repro.audit.source.line import Line
@@ -36,4 +37,4 @@ def _mended(line: Line) -> Line:
     for found in _ODD.finditer(line.text):
         if not any(found.start() in each for each in kept):
             text[found.start()] = found[0].translate(_PLAIN)
-    return Line("".join(text), line.number, line.file_line, line.columns, line.cell)
+    return replace(line, text="".join(text))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 
 from repro.audit.finding import Confidence, Words
 from repro.audit.source.line import Line
@@ -26,7 +27,7 @@ def _odd(text: str) -> bool:
 def _mended(line: Line) -> Line:
     if not _odd(line.text):
         return line
-    made = Line(_WIDE.sub(" ", line.text), line.number, line.file_line, line.columns, line.cell)
+    made = replace(line, text=_WIDE.sub(" ", line.text))
     for found in reversed(list(_NOTHING.finditer(made.text))):
         made = made.edited(found.start(), found.end(), "")
     return made
