@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import time
 from pathlib import Path
 
 import pytest
@@ -15,6 +14,7 @@ from repro.audit.source import document, reading
 from repro.audit.source.flowed import parts
 from repro.audit.source.line import Line
 from repro.audit.source.repairs import line_breaks
+from tests.audit.cost import ratio
 from tests.specimens._originals import FILES, FOLDER, missing
 
 NETWORK = """\
@@ -223,10 +223,10 @@ def test_other_readings_are_told_by_their_columns() -> None:
     "text", ["x = f(x) y = g(y) import torch ", "if ", "a[", "x=1, ", "afrom b.c ", '\'"""', "网a = 1"]
 )
 def test_the_cost_grows_with_the_length_alone(text: str) -> None:
-    begun = time.process_time()
-    mended(f"{FLOWED} {text * (150_000 // len(text))}")
-    mended(f"{FLOWED} {text * (1_000_000 // len(text))}")  # longer than any page, and left
-    assert time.process_time() - begun < 5
+    few, many = (f"{FLOWED} {text * (length // len(text))}" for length in (20_000, 160_000))
+    assert ratio(lambda: mended(many), lambda: mended(few)) < 32  # 8, or 64 if it grew with the square
+    longest = f"{FLOWED} {text * (1_000_000 // len(text))}"  # than any page, and left
+    assert ratio(lambda: mended(longest), lambda: mended(many)) < 8
 
 
 @pytest.mark.skipif(bool(missing()), reason=missing())
