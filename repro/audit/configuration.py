@@ -26,6 +26,7 @@ class Configuration:
     ignore   rules that are left out
     exclude  files and folders that are left out, as patterns in which * stands for anything
     lang     one of `LANGUAGES`; None: by the locale
+    error    what is wrong with it, and nothing else is known then; empty if nothing is
     """
 
     folder: Path | None = None
@@ -33,6 +34,7 @@ class Configuration:
     ignore: tuple[str, ...] = ()
     exclude: tuple[str, ...] = ()
     lang: str | None = None
+    error: str = ""
 
     def leaves_out(self, path: str) -> bool:
         """Whether a file or folder, or a folder that it is in, is excluded."""
@@ -44,7 +46,7 @@ class Configuration:
 
 
 def nearest(path: str) -> Configuration:
-    """That of the nearest pyproject.toml above a file which has any. Raises ReproError where it is wrong."""
+    """That of the nearest pyproject.toml above a file which has any."""
     return _of(_absolute(path).parent)
 
 
@@ -55,6 +57,17 @@ def _absolute(path: str) -> Path:
 
 @cache
 def _of(folder: Path) -> Configuration:
+    try:
+        found = _own(folder)
+    except ReproError as error:
+        return Configuration(error=str(error))
+    if found is None:
+        return _of(folder.parent) if folder != folder.parent else Configuration()
+    return found
+
+
+def _own(folder: Path) -> Configuration | None:
+    """What the folder's own pyproject.toml says, if it says anything. Raises ReproError where that is wrong."""
     file = folder / "pyproject.toml"
     try:
         content = file.read_bytes() if file.is_file() else b""
@@ -64,7 +77,7 @@ def _of(folder: Path) -> Configuration:
         table = _table(file, content)
         if table is not None:
             return _read(file, table)
-    return _of(folder.parent) if folder != folder.parent else Configuration()
+    return None
 
 
 def _table(file: Path, content: bytes) -> Any:
@@ -73,6 +86,8 @@ def _table(file: Path, content: bytes) -> Any:
         value: Any = tomllib.loads(content.decode())
     except ValueError as error:  # of the syntax, or of the encoding
         raise ReproError(f"{file}: it is no TOML: {error}") from error
+    except RecursionError as error:
+        raise ReproError(f"{file}: it is nested too deeply") from error
     for key in _TABLE:
         value = value.get(key) if isinstance(value, dict) else None
     return value
@@ -100,6 +115,6 @@ def _read(file: Path, table: Any) -> Configuration:
             import difflib  # for mistakes only
 
             close = difflib.get_close_matches(key, known, n=1) or [f"one of {', '.join(known)}"]
-            raise ReproError(f"{where}.{key}: no such key; expected {close[0]}")
+            raise ReproError(f"{where}: {key!r} is no key; expected {close[0]}")
     select, ignore, exclude = (tuple(table.get(key, ())) for key in lists)
     return Configuration(file.parent, select, ignore, exclude, table.get("lang"))

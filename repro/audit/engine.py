@@ -26,11 +26,13 @@ class Task:
 
     codes  of the rules that are asked
     data   what is in it; None: it is read
+    error  why it cannot be audited, where that is known before
     """
 
     path: str
     codes: tuple[str, ...]
     data: bytes | None = None
+    error: str = ""
 
 
 def audit(path: str, chosen: Collection[Rule] | None = None) -> Audited:
@@ -71,6 +73,8 @@ def seldom_look_for_cycles() -> None:
 
 def _told(task: Task, strict: bool) -> Audited:
     """What is said of one file, also where it cannot be audited."""
+    if task.error:
+        return Audited(task.path, error=task.error)
     try:
         found = document.read(task.path) if task.data is None else document.of(task.path, task.data)
         return _audited(found, [rule for rule in rules() if rule.code in task.codes])

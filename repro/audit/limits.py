@@ -15,6 +15,9 @@ SECONDS = 1.7  # of this process's time, so that a busy machine makes nothing fa
 CHARACTERS = 1_500_000  # of code: the largest file of torch has 1.3 million, and 262,000 tokens
 TOKENS = 300_000  # 350 MB of syntax tree
 
+PARTS = 1000  # of a dotted name that is imported: Python's parser keeps all its beginnings, the square of its length
+
+_IMPORTED = re.compile(rf"\b(?:import|from)[\s\\]+(?:\w+[\s\\]*\.[\s\\]*){{{PARTS}}}")
 _TOKEN = re.compile(r"\w+|[^\w\s]")
 
 
@@ -24,6 +27,8 @@ class _TooLateError(BaseException):
 
 def check_size(path: str, code: str) -> None:
     """Raises ReproError for code whose syntax tree would be too large."""
+    if len(code) > 2 * PARTS and _IMPORTED.search(code):
+        raise ReproError(f"{path}: it imports a name of more than {PARTS:,} parts, which is the most that is read")
     if len(code) > CHARACTERS:
         raise ReproError(f"{path}: it has {len(code):,} characters of code, and at most {CHARACTERS:,} are read")
     if len(code) > TOKENS and sum(1 for _ in _TOKEN.finditer(code)) > TOKENS:

@@ -17,6 +17,7 @@ from typing import NoReturn
 
 import repro
 from repro import process
+from repro.cli.messages import tell
 from repro.errors import ReproError, first_line
 
 # Command -> the module that has it, in the order of the help.
@@ -47,12 +48,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 2
     except KeyboardInterrupt:
-        print("repro: interrupted", file=sys.stderr)
+        tell("interrupted")
         return 2
     except Exception as error:
         if options.debug:
             raise
-        print(f"repro: {_told(error)}", file=sys.stderr)
+        tell(_told(error))
         return 2
 
 

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 from repro.audit.finding import LANGUAGES
 from repro.audit.report import Audited, Explained, exit_code
+from repro.cli.messages import tell
 from repro.cli.options import Verbs, add_formats, count
 from repro.errors import ReproError
 
@@ -60,13 +61,14 @@ def _audit(options: argparse.Namespace) -> int:
     tasks, configured = _tasks(options)
     language = options.lang or configured or _locale()
     audited = engine.audit_all(tasks, options.jobs or _cores(), strict=options.debug)
-    done = []
+    done, told = [], {""}
     for each in audited:
         done.append(each)
         if options.format == "text" and options.output is None:
             _print(_text(each, language, _is_coloured()))
-        if each.error:
-            print(f"repro: error: {each.error}", file=sys.stderr)
+        if each.error not in told:  # one may be of all files of a project
+            told.add(each.error)
+            tell(f"error: {each.error}")
     if options.output is not None:
         _write(options.output, _rendered(options.format, done, language))
     elif options.format == "text":
@@ -90,7 +92,7 @@ def _tasks(options: argparse.Namespace) -> tuple[list[Task], str | None]:
         name = options.stdin_name if given else path
         project = configuration.nearest(name)
         chosen = selected(tuple(options.select or project.select), (*project.ignore, *(options.ignore or ())))
-        tasks.append(Task(name, tuple(rule.code for rule in chosen), data if given else None))
+        tasks.append(Task(name, tuple(rule.code for rule in chosen), data if given else None, project.error))
         languages.append(project.lang)
     return tasks, next(filter(None, languages), None)
 
@@ -158,7 +160,7 @@ def _explained() -> list[Explained]:
 
 
 def _print(lines: Iterable[str]) -> None:
-    """What the terminal's encoding does not have is written as an escape, which in JSON is one too."""
+    """What the terminal's encoding does not have is written as an escape."""
     if isinstance(sys.stdout, TextIOWrapper):
         sys.stdout.reconfigure(errors="backslashreplace")
     for line in lines:

@@ -38,9 +38,12 @@ def report(results: Sequence[Result], extra: Mapping[str, Any] | None = None) ->
 
 
 def document(**content: Any) -> str:
-    """Any of our JSON outputs: one object that begins with the tool and its version. NaN and infinity become text."""
+    """Any of our JSON outputs: one object that begins with the tool and its version. NaN and infinity become text.
+
+    All of it is ASCII, and so is JSON whatever encoding standard output has.
+    """
     whole = {"tool": "repro", "version": repro.__version__, **content}
-    return json.dumps(_plain(whole), indent=2, allow_nan=False, ensure_ascii=False)
+    return json.dumps(_plain(whole), indent=2, allow_nan=False)
 
 
 def _plain(value: Any) -> Any:

@@ -24,6 +24,15 @@ MEGABYTES = 500
 SLACK = 0.8  # of the time: what is written in C cannot be interrupted and is waited for; also for a slow machine
 CODES = tuple(rule.code for rule in rules())
 CASES = [case for rule in rules() for case in (*rule.valid, *rule.invalid)]
+# Programs whose values, if they were computed, would take all the time or memory that there is.
+MULTIPLYING = (
+    "x = [0] * 200000000\n",
+    "x = 'ab'\n" + "x = f'{x}{x}'\n" * 64,
+    "x = [1, 2]\n" + "x = [*x, *x]\n" * 64,
+    "x = [1]\nfor i in range(64): x += x\n",
+    "x = 3\nfor i in range(64): x *= x\n",
+    "x = 3 ** 1000000000\n",
+)
 PROSE = "卷积神经网络经典结构, see https://example.org (2012):\n\n1\n2\n3\n"
 
 Damage = Callable[[random.Random, bytes], bytes]
@@ -75,6 +84,12 @@ def _nul(draw: random.Random, data: bytes) -> bytes:
     return _inserted(draw, data, draw.choice((b"\0", b"\0" * 1000, b"\x1b[31m", b"\xef\xbb\xbf", b"\x0c", b"\r")))
 
 
+def _marked(draw: random.Random, data: bytes) -> bytes:
+    """With what one reader or another stumbles over: a section of HTML, half a character of UTF-16, a fence."""
+    pieces = (b"<![", b"<![x y]>", b"<![ ", b"x\0 = 1\n", b"\\udc80", b"&#xd800;", b"\n```{python}\n", b"\n```{}\n")
+    return _inserted(draw, data, draw.choice(pieces))
+
+
 def _long(draw: random.Random, data: bytes) -> bytes:
     pieces = (b"x", b"x, ", b" ", b"\t", b"(", b"1+", b"'", b"a.", b"#", b"\xe4\xb8\xad", b"<pre>", b"&amp;", b"> ")
     return _inserted(draw, data, draw.choice(pieces) * draw.choice((500, 20_000, 200_000)))
@@ -92,9 +107,8 @@ def _deep(draw: random.Random, data: bytes) -> bytes:
 
 def _encoded(draw: random.Random, data: bytes) -> bytes:
     names = ("gbk", "gb18030", "utf-16", "utf-16-le", "utf-32", "latin-1", "shift_jis", "utf-7")
-    text = (
-        f"# {draw.choice(('', '-*- coding: nonsense -*-', 'coding: utf-16', 'coding: rot13'))} 中文\n" + data.decode()
-    )
+    declared = ("", "-*- coding: nonsense -*-", "coding: utf-16", "coding: rot13", "coding: undefined")
+    text = f"# {draw.choice(declared)} 中文\n{data.decode()}"
     return text.encode(draw.choice(names), errors="replace")
 
 
@@ -113,7 +127,7 @@ def _inserted(draw: random.Random, data: bytes, what: bytes) -> bytes:
     return data[:at] + what + data[at:]
 
 
-DAMAGES: tuple[Damage, ...] = (_flipped, _truncated, _moved, _nul, _long, _deep, _encoded, _flattened, _joined)
+DAMAGES: tuple[Damage, ...] = (_flipped, _truncated, _moved, _nul, _marked, _long, _deep, _encoded, _flattened, _joined)
 
 
 def inputs(count: int, seed: int) -> Iterator[tuple[str, bytes]]:
@@ -121,6 +135,7 @@ def inputs(count: int, seed: int) -> Iterator[tuple[str, bytes]]:
     draw = random.Random(seed)
     for _ in range(count):
         text = "".join(draw.choice(CASES) for _ in range(draw.choice((1, 1, 3))))
+        text += draw.choice(MULTIPLYING) if draw.random() < 0.1 else ""
         name, data = draw.choice(list(documents(text).items()))
         for damage in draw.choices(DAMAGES, k=draw.choice((1, 1, 2))):
             data = damage(draw, data) if data and not (damage is _encoded and _foreign(data)) else data

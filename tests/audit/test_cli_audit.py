@@ -202,6 +202,46 @@ def test_a_narrow_encoding_of_the_terminal_stops_nothing(folder: Path) -> None:
     assert r"# \u4e2d\u6587" in done.stdout
 
 
+@pytest.mark.parametrize("form", ["json", "sarif"])
+def test_json_is_json_in_any_encoding(folder: Path, form: str) -> None:
+    name = "\u00e9t\u00e9 \U0001f600.py"
+    (folder / name).write_text(SOFTMAX.replace("self.fc", "self.\u5c42"), encoding="utf-8")
+    environment = os.environ | {"PYTHONIOENCODING": "ascii", "PYTHONPATH": str(Path(__file__).parents[2])}
+    command = [sys.executable, "-m", "repro", "audit", ".", "caf\u00e9.py", "--format", form, "--lang", "zh"]
+    done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
+    assert done.returncode == 2
+    assert r"repro: error: caf\xe9.py: it is no file; " in done.stderr
+    (found,) = json.loads(done.stdout)["findings"] if form == "json" else json.loads(done.stdout)["runs"][0]["results"]
+    assert "caf\u00e9.py: it is no file; " in str(json.loads(done.stdout))
+    assert (name if form == "json" else "%C3%A9t%C3%A9%20%F0%9F%98%80.py") in str(found)
+
+
+def test_the_name_of_a_file_does_not_move_the_terminal(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (folder / "\x1b[31mred.ipynb").write_text('{"torch": ')
+    assert main(["audit", "."]) == 2
+    out, err = capsys.readouterr()
+    assert err.startswith("repro: error: \u241b[31mred.ipynb: it is no notebook: ")
+    assert "\x1b" not in out + err
+    assert main(["audit", ".", "--output", "\x1b]0;x\x07/report"]) == 2
+    assert "\x1b" not in capsys.readouterr().err
+
+
+def test_a_project_that_is_configured_wrongly_does_not_keep_others_from_being_audited(
+    folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for name in ("a.py", "wrong/b.py", "wrong/inner/c.py", "z.py"):
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
+        (folder / name).write_text(SOFTMAX)
+    (folder / "wrong" / "pyproject.toml").write_text('[tool.repro.audit]\n"\\u001b[31m" = 1\n')
+    assert main(["audit", ".", "--format", "json"]) == 2
+    out, err = capsys.readouterr()
+    found = json.loads(out)
+    assert [finding["path"] for finding in found["findings"]] == ["a.py", "z.py"]
+    assert [bool(each["error"]) for each in found["files"]] == [False, True, True, False]
+    assert err.count("\n") == 1
+    assert r"wrong/pyproject.toml: tool.repro.audit: '\x1b[31m' is no key; " in err
+
+
 def test_neither_torch_nor_what_else_takes_time_is_imported(folder: Path) -> None:
     (folder / "net.py").write_text(SOFTMAX)
     program = (

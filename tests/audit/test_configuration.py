@@ -56,29 +56,28 @@ def test_exclude_leaves_out_files_and_folders(folder: Path) -> None:
 @pytest.mark.parametrize(
     ("text", "told"),
     [
-        ("select = 'CNN4'", "select: 'CNN4' was given; expected a list of rules, each a string"),
-        ("ignore = [1]", "ignore: [1] was given; expected a list of rules, each a string"),
-        ("exclude = true", "exclude: True was given; expected a list of patterns of files, each a string"),
-        ("lang = 'fr'", "lang: 'fr' was given; expected one of en, zh"),
-        ("selct = []", "selct: no such key; expected select"),
-        ("colour = 1", "colour: no such key; expected one of select, ignore, exclude, lang"),
-        ("select = ['CNN999']", "select: no rule is called 'CNN999'; closest: CNN"),
+        ("select = 'CNN4'", ".select: 'CNN4' was given; expected a list of rules, each a string"),
+        ("ignore = [1]", ".ignore: [1] was given; expected a list of rules, each a string"),
+        ("exclude = true", ".exclude: True was given; expected a list of patterns of files, each a string"),
+        ("lang = 'fr'", ".lang: 'fr' was given; expected one of en, zh"),
+        ("selct = []", ": 'selct' is no key; expected select"),
+        ("colour = 1", ": 'colour' is no key; expected one of select, ignore, exclude, lang"),
+        ("select = ['CNN999']", ".select: no rule is called 'CNN999'; closest: CNN"),
     ],
 )
 def test_a_wrong_value_is_told_with_file_key_and_what_was_expected(folder: Path, text: str, told: str) -> None:
     write(folder, f"[tool.repro.audit]\n{text}\n")
-    with pytest.raises(ReproError) as caught:
-        nearest("a.py")
-    assert str(caught.value).startswith(f"{folder / 'pyproject.toml'}: tool.repro.audit.{told}")
+    assert nearest("a.py").error.startswith(f"{folder / 'pyproject.toml'}: tool.repro.audit{told}")
 
 
 def test_a_wrong_table_and_wrong_syntax_are_told(folder: Path) -> None:
     write(folder, "[tool.repro]\naudit = 3\n")
-    with pytest.raises(ReproError, match=r"tool\.repro\.audit: 3 was given; expected a table"):
-        nearest("a.py")
+    assert nearest("a.py").error.endswith("pyproject.toml: tool.repro.audit: 3 was given; expected a table")
     write(folder / "inner", "[tool.repro.audit\n")
-    with pytest.raises(ReproError, match=r"inner/pyproject\.toml: it is no TOML: "):
-        nearest("inner/a.py")
+    assert "inner/pyproject.toml: it is no TOML: " in nearest("inner/a.py").error
+    write(folder / "deep", f"repro = {'[' * 5000}{']' * 5000}\n")
+    assert nearest("deep/a.py").error.endswith("deep/pyproject.toml: it is nested too deeply")
+    assert not nearest("deep/a.py").leaves_out("deep/a.py")
 
 
 def test_rules_are_called_by_code_by_its_beginning_or_by_name() -> None:

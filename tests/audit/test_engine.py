@@ -114,6 +114,15 @@ def test_what_is_too_deep_or_too_large_is_told(error: type[Exception], told: str
         raise error
 
 
+def test_a_name_of_thousands_of_parts_is_not_parsed(folder: Path) -> None:
+    """Python's parser would take two gigabytes for it."""
+    Path("long.py").write_text("import torch\nimport x" + ".y" * 50_000)
+    with pytest.raises(ReproError, match=r"^long\.py: it imports a name of more than 1,000 parts"):
+        audit("long.py")
+    Path("long.py").write_text("import torch\nimport x" + ".y" * 500)
+    assert [finding.code for finding in audit("long.py").findings] == ["CNN111", "CNN111"]
+
+
 def test_exit_codes(folder: Path) -> None:
     write(folder, a=SOFTMAX, b=SOUND, c="import torch\n")
     bug, sound, note = audit("a.py"), audit("b.py"), audit("c.py")

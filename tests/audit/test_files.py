@@ -33,7 +33,17 @@ def test_links_that_lead_in_a_circle_are_harmless(folder: Path) -> None:
     (folder / "a" / "again").symlink_to(folder / "a", target_is_directory=True)
     (folder / "a" / "itself").symlink_to("itself")
     (folder / "other").symlink_to(folder / "a", target_is_directory=True)
-    assert list(files(["."])) == ["a/b.py", "other/b.py"]
+    assert list(files(["."])) == ["a/b.py"]
+
+
+def test_folders_that_link_to_each_other_are_looked_into_once(folder: Path) -> None:
+    names = [f"d{number:02}" for number in range(12)]
+    make(folder, *(f"{name}/a.py" for name in names))
+    for name in names:
+        for other in names:
+            (folder / name / other).symlink_to(folder / other, target_is_directory=True)
+    found = list(files([".", "d03", "."]))
+    assert sorted(Path(file).resolve() for file in found) == [folder.resolve() / name / "a.py" for name in names]
 
 
 def test_each_file_is_given_once_and_what_is_not_there_too(folder: Path) -> None:

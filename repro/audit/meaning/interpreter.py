@@ -120,7 +120,7 @@ _COMPARE: dict[type[ast.cmpop], Callable[[Any, Any], Any]] = {
     ast.GtE: operator.ge,
 }
 _PLAIN = (int, float, str, bool, bytes, type(None))
-_LARGEST = 1 << 40  # numbers beyond are not computed, nor strings and lists longer than a thousand made
+_LARGEST, _LONGEST = 1 << 40, 1000  # what is beyond is not computed: numbers, and the length of strings and lists
 
 
 class Interpreter:
@@ -211,7 +211,7 @@ class Interpreter:
         if isinstance(other, Tensor) and not other.detached and self._rounds_around:
             self.tell("accumulate", node, other, dotted_text(node.target))
         if isinstance(before, list) and isinstance(node.op, ast.Add):
-            before.extend(other if isinstance(other, list | tuple) else [UNKNOWN])  # in place: others may hold it too
+            operations.extend(before, other if isinstance(other, list | tuple) else [UNKNOWN])  # others may hold it too
             return
         self._bind(node.target, self._binary(node, node.op, before, other), scope)
 
@@ -463,7 +463,7 @@ class Interpreter:
         found: list[Any] = []
         for node in nodes:
             if node.__class__ is ast.Starred:
-                found.extend(operations.items(self.value(node.value, scope)))
+                operations.extend(found, operations.items(self.value(node.value, scope)))
             else:
                 found.append(self.value(node, scope))
         return found
@@ -487,7 +487,7 @@ class Interpreter:
         if isinstance(left, Tensor) or isinstance(right, Tensor):
             return operations.arithmetic(self, node, kind, left, right)
         compute = _BINARY.get(type(kind))
-        if compute is None or not _small(left) or not _small(right):
+        if compute is None or not _small(left) or not _small(right) or _grows(kind, left, right):
             return UNKNOWN
         try:
             found = compute(left, right)
@@ -530,7 +530,7 @@ class Interpreter:
             if isinstance(left, _PLAIN) and isinstance(right, list | tuple | dict) and not _vague(right):
                 return (left in right) is isinstance(kind, ast.In)
             return UNKNOWN
-        if not (_small(left) and _small(right)) or _vague(left) or _vague(right):
+        if not (_small(left) and _small(right) and _shallow(left) and _shallow(right)):
             return UNKNOWN
         try:
             return _COMPARE[type(kind)](left, right)
@@ -585,7 +585,10 @@ class Interpreter:
                 parts.append(self.value(each.value, scope) if each.format_spec is None else UNKNOWN)
             elif isinstance(each, ast.Constant):
                 parts.append(each.value)
-        return "".join(map(str, parts)) if all(isinstance(each, str | int) for each in parts) else UNKNOWN
+        if not all(isinstance(each, str | int) and _small(each) for each in parts):
+            return UNKNOWN
+        text = "".join(map(str, parts))
+        return text if _small(text) else UNKNOWN
 
     def _lambda(self, node: ast.Lambda, scope: Scope) -> Any:
         return Function(node, scope)
@@ -828,7 +831,25 @@ def _may_be_network(function: Any) -> bool:
 def _small(value: Any) -> bool:
     if isinstance(value, int | float):
         return -_LARGEST < value < _LARGEST
-    return isinstance(value, str | list | tuple) and len(value) <= 1000
+    return isinstance(value, str | list | tuple) and len(value) <= _LONGEST
+
+
+def _grows(kind: ast.operator, left: Any, right: Any) -> bool:
+    """Whether computing it may take far more memory than what is given: it is not tried."""
+    if isinstance(kind, ast.Pow):
+        return isinstance(left, int) and isinstance(right, int) and left.bit_length() * abs(right) > 64
+    if isinstance(kind, ast.Mod):
+        return isinstance(left, str)  # a format has widths
+    sequence, times = (right, left) if isinstance(left, int) else (left, right)
+    many = isinstance(sequence, str | list | tuple) and isinstance(times, int)
+    return isinstance(kind, ast.Mult) and many and len(sequence) * times > _LONGEST
+
+
+def _shallow(value: Any) -> bool:
+    """Whether it is plain, or a list or tuple of plain things: comparing what is nested deeply may take for ever."""
+    return isinstance(value, _PLAIN) or (
+        isinstance(value, list | tuple) and all(isinstance(each, _PLAIN) for each in value)
+    )
 
 
 def _vague(value: Any) -> bool:

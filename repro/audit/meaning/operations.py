@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import ast
 from collections.abc import Callable, Sequence
-from math import ceil, prod
+from math import ceil, isfinite, prod
 from typing import TYPE_CHECKING, Any
 
 from repro.audit.meaning.library import CONTAINERS, FUNCTIONS, MODULES
@@ -12,6 +12,8 @@ from repro.audit.meaning.values import UNKNOWN, Class, Instance, Layer, Library,
 
 if TYPE_CHECKING:
     from repro.audit.meaning.interpreter import Interpreter
+
+_LONGEST = 4096  # elements of a list
 
 Shape = tuple[int | None, ...] | None
 
@@ -23,7 +25,7 @@ def attribute(owner: Any, name: str) -> Any:
     if isinstance(owner, Tensor) and name == "data":
         return Tensor(owner.op, owner.shape, detached=True)
     if isinstance(owner, Tensor) and name in ("T", "mT"):
-        return owner
+        return Tensor(Op("permute", name, owner.op.node, (owner.op,), within=owner.op.within))
     if isinstance(owner, Layer):
         if owner.short in CONTAINERS or name in _MODULE_METHODS:
             return next((item for key, item in owner.items if key == name), Method(owner, name))
@@ -50,6 +52,11 @@ def items(value: Any) -> list[Any]:
         case Layer() if value.short in CONTAINERS:
             return [item for _, item in value.items]
     return [UNKNOWN, UNKNOWN]
+
+
+def extend(owner: list[Any], more: Sequence[Any]) -> None:
+    """Put something at the end of a list, as long as it is no longer than a network could have use for."""
+    owner.extend(more[: max(0, _LONGEST - len(owner))])
 
 
 def item(owner: Any, key: Any) -> Any:
@@ -276,7 +283,7 @@ def _function(run: Interpreter, name: str, arguments: list[Any], named: dict[str
             names = ("dim", "keepdim")
             shape = _reduced(tensor.shape, **(dict(zip(names, arguments[1:], strict=False)) | named))
     if kind == "cat":
-        shape = _concatenated(arguments, named)
+        shape = _concatenated(arguments, named) if name != "stack" else None
     if kind == "split":
         return (
             UNKNOWN if not _first(arguments) else [_op(run, kind, name, node, values, None, detail) for _ in range(2)]
@@ -309,8 +316,10 @@ def _method(run: Interpreter, method: Method, arguments: list[Any], named: dict[
         case Instance():
             if name in ("to", "cuda", "cpu", "half", "double", "eval", "train", "float", "requires_grad_", "apply"):
                 return owner
-            if name == "add_module" and len(arguments) == 2 and isinstance(arguments[0], str):
-                owner.attributes[arguments[0]] = arguments[1]
+            if name in ("add_module", "register_module"):
+                given = dict(zip(("name", "module"), arguments, strict=False)) | named
+                if isinstance(given.get("name"), str):
+                    owner.attributes[given["name"]] = given.get("module", UNKNOWN)
             return UNKNOWN
     return opaque(run, name, node, [*arguments, *named.values()])
 
@@ -340,7 +349,7 @@ def _list_method(owner: list[Any], name: str, arguments: list[Any]) -> Any:
         case "append", [each]:
             owner.append(each)
         case "extend", [each]:
-            owner.extend(items(each))
+            extend(owner, items(each))
         case "insert", [int() as index, each]:
             owner.insert(index, each)
         case "pop", _:
@@ -385,7 +394,7 @@ def _text_method(owner: str, name: str, arguments: list[Any]) -> Any:
 def builtin(run: Interpreter, name: str, arguments: list[Any], named: dict[str, Any]) -> Any:
     """What a call of one of Python's own functions gives."""
     match name, arguments:
-        case "range", _ if arguments and all(type(each) is int for each in arguments):
+        case "range", _ if 0 < len(arguments) < 4 and all(type(each) is int for each in arguments):
             found = range(*arguments) if len(arguments) < 3 or arguments[2] else range(0)
             return list(found[:256])
         case "range", [*known, _] if len(arguments) < 3 and all(type(each) is int for each in known):
@@ -428,7 +437,7 @@ def builtin(run: Interpreter, name: str, arguments: list[Any], named: dict[str, 
             return None
         case "isinstance", [value, kind]:
             return _is_instance(value, kind)
-        case (("abs" | "round"), [int() | float() as value]):
+        case (("abs" | "round"), [int() | float() as value]) if isfinite(value):
             return abs(value) if name == "abs" else round(value)
     return opaque(run, name, ast.Pass(), [*arguments, *named.values()])
 

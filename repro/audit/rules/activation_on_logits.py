@@ -5,8 +5,8 @@ logit is negative the image gives no gradient at all: classes die, and never com
 
 Return the result of the last linear layer as it is.
 
-Limits: without a loss in the text it is said of networks with convolutions whose last layer has as many outputs as
-there are classes. A ReLU before a global pool is Network in Network's, and right.
+Limits: without a loss in the text it is said, as a risk, of networks with convolutions whose last layer has as many
+outputs as there are classes. A ReLU before a global pool is Network in Network's, and right.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ ZH = """最后一个线性层之后还有 ReLU,而那里本该是 logits。
 最后一个线性层的结果应当原样返回。
 
 局限:文本里没有损失函数时,只报告含卷积、
-且最后一层输出个数就是类别数的网络。
+且最后一层输出个数就是类别数的网络,并且只算作风险。
 全局池化之前的 ReLU 是 Network in Network 的做法,是对的。
 """
 
@@ -51,12 +51,15 @@ def activation_on_logits(program: Program) -> Iterator[Hit]:
         if given is not None and LOSSES.get(op.name, "").startswith("logits") and _cuts_logits(given):
             seen.add(given.node)
             yield Hit(given.node, {"activation": given.name})
+    losses = [*(op.name for op in analysis.ops("loss")), *(layer.short for layer in analysis.layers(*LOSSES))]
+    trained = any(LOSSES.get(name, "").startswith("logits") for name in losses)
+    severity = None if trained else Severity.RISK  # without a loss the outputs may be meant as features
     for network, value in analysis.returned():
         if not isinstance(value, Tensor) or value.op.within[:1] != (network,) or value.op.node in seen:
             continue
         if _cuts_logits(value.op) and _has_classes(value.op):
             seen.add(value.op.node)
-            yield Hit(value.op.node, {"activation": value.op.name}, None, Confidence.MEDIUM)
+            yield Hit(value.op.node, {"activation": value.op.name}, severity, Confidence.MEDIUM)
 
 
 def _cuts_logits(op: Op) -> bool:

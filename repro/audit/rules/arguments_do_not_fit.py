@@ -4,7 +4,8 @@ The call raises TypeError: one argument too many, a keyword that no parameter ha
 is given nothing. In tutorials it is mostly a `forward` that takes more than the input, or a factory that was renamed in
 one place only.
 
-Limits: calls whose target the text shows. Calls with `*args` or `**kwargs`, and decorated functions, are passed over.
+Limits: calls whose target the text shows. Calls with `*args` or `**kwargs`, decorated functions, and classes with a
+base that is neither in the text nor torch's, are passed over.
 """
 
 from __future__ import annotations
@@ -15,7 +16,7 @@ from collections.abc import Iterator
 from repro.audit.finding import Confidence, Severity
 from repro.audit.meaning.analysis import Analysis
 from repro.audit.meaning.interpreter import defaults
-from repro.audit.meaning.values import Class, Function, Instance
+from repro.audit.meaning.values import Class, Function, Instance, Library
 from repro.audit.program import Program
 from repro.audit.rule import Hit, rule
 
@@ -26,7 +27,7 @@ ZH = """调用文本里的函数、类或网络时,给的参数它并不接受�
 或者工厂函数只改了一处的名字。
 
 局限:只看从文本能看出目标的调用;带 `*args` 或 `**kwargs` 的调用,
-以及带装饰器的函数,不作判断。
+带装饰器的函数,以及基类既不在文本里也不属于 torch 的类,不作判断。
 """
 
 
@@ -57,14 +58,26 @@ def _called(what: Function | Class | Instance) -> tuple[Function | None, int]:
     """The function that a call runs, if that is certain, and how many arguments it gets besides."""
     if isinstance(what, Function):
         return (what, int(what.owner is not None)) if not _is_wrapped(what) else (None, 0)
-    if isinstance(what, Instance) and not what.of.is_module:
+    if isinstance(what, Instance) and (not what.of.is_module or what.of.find("__call__")):
         return None, 0
     kind = what if isinstance(what, Class) else what.of
-    if kind.node.decorator_list or kind.node.keywords or kind.find("__new__"):
+    if kind.node.decorator_list or kind.find("__new__") or not _bases_are_known(kind):
         return None, 0
     found = kind.find("__init__" if isinstance(what, Class) else "forward")
     function = found[0] if found is not None else None
     return (function, 1) if isinstance(function, Function) and not _is_wrapped(function) else (None, 0)
+
+
+def _bases_are_known(kind: Class) -> bool:
+    """Whether nothing from elsewhere, as Enum and other metaclasses do, may take the call first."""
+    for each in (each for each in kind.ancestors if isinstance(each, Class)):
+        for written, base in zip(each.node.bases, each.bases, strict=False):
+            of_torch = isinstance(base, Library) and base.name.startswith(("torch.nn.", "torch.utils.data."))
+            if not (of_torch or isinstance(base, Class) or ast.unparse(written) == "object"):
+                return False
+        if each.node.keywords:
+            return False
+    return True
 
 
 def _is_wrapped(function: Function) -> bool:
@@ -100,6 +113,21 @@ build(2, depth=3)
 net = Net(2, bias=False)
 net(images)
 net(images, mask=images)
+""",
+    """
+import torch.nn as nn
+from enum import Enum
+class Size(Enum):
+    SMALL = 1, 2
+    def __init__(self, width, depth):
+        self.width, self.depth = width, depth
+Size((1, 2))
+class Net(nn.Module):
+    def __call__(self, x):
+        return self.forward(x, None)
+    def forward(self, x, mask):
+        return x
+Net()(images)
 """,
 )
 INVALID = (

@@ -1,7 +1,8 @@
 """All weights of the layers are initialised to one constant.
 
 The channels of a layer that begin alike get the same gradient, and stay alike for ever: the layer has one channel, many
-times. With 0 nothing is learned at all. Biases, and the scale of a normalisation, may well begin at a constant.
+times. With 0 nothing is learned but the last bias; as some layers begin at zero on purpose, that is told as a risk.
+Biases, and the scale of a normalisation, may well begin at a constant.
 
 Draw the weights at random, by `kaiming_normal_` or as torch does without being asked.
 
@@ -22,7 +23,8 @@ from repro.audit.rule import Hit, rule
 ZH = """所有权重都初始化成了同一个常数。
 
 同一层里起点相同的通道得到的梯度也相同,永远都一样:
-这一层等于只有一个通道。常数为 0 时什么也学不到。
+这一层等于只有一个通道。常数为 0 时,能学到的只有最后一层的偏置;
+不过有些层是有意从零开始的,所以只算作风险。
 偏置和归一化层的缩放系数可以从常数开始。
 
 应当随机初始化权重,例如用 `kaiming_normal_`,或者沿用 torch 的默认初始化。
@@ -53,7 +55,8 @@ def constant_weights(program: Program) -> Iterator[Hit]:
         for statement in node.body:
             call = statement.value if isinstance(statement, ast.Expr) else None
             if isinstance(call, ast.Call) and _weights_made_alike(program, call) == f"{name}.weight":
-                yield Hit(call, {"layer": " / ".join(sorted(kinds))})
+                severity = Severity.RISK if _is_zero(call) else None
+                yield Hit(call, {"layer": " / ".join(sorted(kinds))}, severity)
 
 
 def _classes(program: Program, test: ast.expr) -> tuple[str, set[str]]:
@@ -76,6 +79,14 @@ def _weights_made_alike(program: Program, call: ast.Call) -> str:
     else:
         return ""
     return ast.unparse(filled).removesuffix(".data")
+
+
+def _is_zero(call: ast.Call) -> bool:
+    """Whether the constant of a call that fills is 0."""
+    if isinstance(call.func, ast.Attribute) and call.func.attr in ("zero_", "zeros_"):
+        return True
+    numbers = [*call.args, *(keyword.value for keyword in call.keywords)]
+    return any(isinstance(each, ast.Constant) and each.value == 0 for each in numbers)
 
 
 VALID = (

@@ -31,6 +31,8 @@ ZH = """计数器从一个 epoch 累加到下一个 epoch,却除以一个 epoch 
 得到的是至今所有 epoch 的平均,不报告。
 """
 
+_LISTS = (ast.List, ast.ListComp)
+
 
 @rule(
     "CNN613",
@@ -40,8 +42,16 @@ ZH = """计数器从一个 epoch 累加到下一个 epoch,却除以一个 epoch 
     zh="{counter} 没有在每个 epoch 置零,却除以一个 epoch 的长度,会越加越大",
 )
 def counter_never_reset(program: Program) -> Iterator[Hit]:
-    added = [(node, ast.unparse(node.target)) for node in program.nodes(ast.AugAssign) if isinstance(node.op, ast.Add)]
-    quotients = [node for node in program.nodes(ast.BinOp) if isinstance(node.op, ast.Div) and _is_length(node.right)]
+    added = [
+        (node, ast.unparse(node.target))
+        for node in program.nodes(ast.AugAssign)
+        if isinstance(node.op, ast.Add) and not isinstance(node.value, _LISTS)
+    ]
+    divisions = [node for node in program.nodes(ast.BinOp) if isinstance(node.op, ast.Div)]
+    again = {id(node.left) for node in divisions}  # by the number of epochs, say
+    quotients = [
+        node for node in divisions if _is_length(node.right) and id(node) not in again and not _is_difference(node.left)
+    ]
     loops = program.nodes(ast.For) if added and quotients else []
     for epochs in loops:
         trains = any(node.attr == "backward" and _inside(node, epochs) for node in program.nodes(ast.Attribute))
@@ -61,6 +71,11 @@ def _is_length(node: ast.expr) -> bool:
     return isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id == "len"
 
 
+def _is_difference(node: ast.expr) -> bool:
+    """Whether something is taken off, such as what the counter was before the epoch."""
+    return any(isinstance(each, ast.Sub) for each in ast.walk(node))
+
+
 def _is_range(node: ast.expr) -> bool:
     return isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id in ("range", "trange")
 
@@ -75,6 +90,7 @@ def _set_before(program: Program, loop: ast.For) -> set[str]:
         target.id
         for node in program.nodes(ast.Assign)
         if node.lineno < loop.lineno and program.symbol(node) == program.symbol(loop)
+        if not isinstance(node.value, _LISTS)
         for each in node.targets
         for target in ast.walk(each)
         if isinstance(target, ast.Name)
@@ -117,6 +133,19 @@ for epoch in range(10):
         right += (net(x).argmax(1) == y).sum().item()
         seen += len(y)
     print(right / seen)
+""",
+    """
+import torch
+total, seen, losses = 0, 0, []
+for epoch in range(10):
+    before = seen
+    for x, y in loader:
+        loss = loss_fn(net(x), y)
+        loss.backward()
+        total += loss.item()
+        losses += [loss.item()]
+        seen += 1
+    print(total / len(loader) / (epoch + 1), (seen - before) / len(loader), sum(losses[-9:]) / len(loader))
 """,
 )
 INVALID = (

@@ -36,7 +36,7 @@ _INIT = (
 # Full name -> since when, and what there is in its place.
 OLD: dict[str, tuple[str, str]] = {
     **{f"torch.nn.init.{name}": ("torch 0.4", f"{name}_") for name in _INIT.split()},
-    "torch.autograd.Variable": ("torch 0.4", "the tensor itself"),
+    "torch.autograd.Variable": ("torch 0.4", "x"),
     "torch.utils.model_zoo.load_url": ("torch 1.1", "torch.hub.load_state_dict_from_url"),
     "torch.nn.functional.upsample": ("torch 0.4.1", "interpolate"),
     "torch.nn.utils.clip_grad_norm": ("torch 0.4", "clip_grad_norm_"),
@@ -70,7 +70,8 @@ def deprecated_call(program: Program) -> Iterator[Hit]:
 def _old(full: str, named: set[str | None]) -> dict[str, tuple[str, str]]:
     """What is old in a call of a function of a library with arguments of these names."""
     last = full.rpartition(".")[2]
-    found = {last: OLD[full]} if full in OLD else {}
+    shown = "Variable(x)" if full == "torch.autograd.Variable" else last
+    found = {shown: OLD[full]} if full in OLD else {}
     if full == "torch.autograd.Variable" and "volatile" in named:
         found["volatile=True"] = ("torch 0.4", "torch.no_grad()")
     if full.startswith("torchvision.models.") and "pretrained" in named:

@@ -5,7 +5,8 @@ off. Predictions are random, and worse than they could be.
 
 Write `F.dropout(x, p, training=self.training)`, or use `nn.Dropout`.
 
-Limits: calls in the methods of a network. `training=True` that is written out, for Monte Carlo dropout, is meant.
+Limits: calls in the methods of a network. `training=True` that is written out, for Monte Carlo dropout, is meant; so
+is a call under a test of `self.training`.
 """
 
 from __future__ import annotations
@@ -26,7 +27,7 @@ ZH = """调用 `F.dropout` 时没有写 `training=`,评估时也会随机置零�
 应写成 `F.dropout(x, p, training=self.training)`,或使用 `nn.Dropout`。
 
 局限:只看网络的方法中的调用。明确写出的 `training=True`
-(蒙特卡洛 dropout)视为有意。
+(蒙特卡洛 dropout)视为有意;先判断过 `self.training` 的也不报告。
 """
 
 _FUNCTIONS = {f"torch.nn.functional.dropout{end}" for end in ("", "1d", "2d", "3d")}
@@ -48,8 +49,20 @@ def dropout_in_eval(program: Program) -> Iterator[Hit]:
         p = given.get("p", call.args[1] if len(call.args) > 1 else None)
         if given.keys() & {"training", None} or (isinstance(p, ast.Constant) and p.value == 0):
             continue
-        if any(start <= call.lineno <= end for start, end in networks):
+        if any(start <= call.lineno <= end for start, end in networks) and not _asked(program, call):
             yield Hit(call, {"name": ast.unparse(call.func)})
+
+
+def _asked(program: Program, call: ast.Call) -> bool:
+    """Whether a call runs by a condition on the network's mode."""
+    for node in program.nodes(ast.If, ast.IfExp):
+        if any(isinstance(each, ast.Attribute) and each.attr == "training" for each in ast.walk(node.test)):
+            if node.lineno <= call.lineno <= (node.end_lineno or 0):
+                return True
+            leaves = isinstance(node, ast.If) and isinstance(node.body[-1], ast.Return)
+            if leaves and node.lineno < call.lineno and program.symbol(node) == program.symbol(call):
+                return True
+    return False
 
 
 VALID = (
@@ -62,6 +75,18 @@ class Net(nn.Module):
         x = F.dropout(x, training=True)
         x = F.dropout(x, p=0.0)
         return F.dropout(x, p=0.5, training=self.training)
+""",
+    """
+import torch.nn as nn
+import torch.nn.functional as F
+class Net(nn.Module):
+    def forward(self, x):
+        if self.training:
+            x = F.dropout(x, 0.5)
+        x = F.dropout(x, 0.2) if self.training else x
+        if not self.training:
+            return x
+        return F.dropout(x)
 """,
 )
 INVALID = (

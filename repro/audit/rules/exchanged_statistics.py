@@ -1,7 +1,8 @@
 """Mean and standard deviation are exchanged.
 
-`Normalize` takes the mean first. With the two exchanged, images come out between -0.5 and 1.6 instead of -2.1 and 2.6.
-A network trained from scratch learns nearly as well; one with published weights sees images that it has never seen.
+`Normalize` takes the mean first. With ImageNet's two exchanged, the red channel comes out between -0.5 and 1.6 instead
+of -2.1 and 2.2. A network trained from scratch learns nearly as well; one with published weights sees images that it
+has never seen.
 
 Limits: only the published figures of ImageNet, CIFAR and MNIST are known.
 """
@@ -17,8 +18,9 @@ from repro.audit.rule import Hit, rule
 
 ZH = """均值和标准差写反了。
 
-`Normalize` 的第一个参数是均值。写反之后,图片的取值在 -0.5 到 1.6 之间,
-而不是 -2.1 到 2.6。从头训练的网络学得几乎一样好;
+`Normalize` 的第一个参数是均值。把 ImageNet 的两组数写反之后,
+红色通道的取值在 -0.5 到 1.6 之间,而不是 -2.1 到 2.2。
+从头训练的网络学得几乎一样好;
 使用公开权重的网络看到的则是它从未见过的图片。
 
 局限:只认识 ImageNet、CIFAR 和 MNIST 的公开数值。

@@ -31,6 +31,8 @@ ZH = """`__all__` 里列出的名字并不存在。
 """
 
 _NAME = re.compile(r"[^\W\d]\w*")
+_AT_RUN_TIME = frozenset({"globals", "locals", "vars", "exec"})
+_EVERY_MODULE = frozenset("__doc__ __name__ __file__ __spec__ __loader__ __package__ __builtins__ __dict__".split())
 _BIND = frozenset({"def", "class", "import", "as", "for"})
 
 
@@ -47,7 +49,7 @@ def exports_missing(program: Program) -> Iterator[Hit]:
     if (
         program.imports_all
         or program.bound & {"__getattr__"}
-        or any(each.id == "globals" for each in program.nodes(ast.Name))
+        or any(each.id in _AT_RUN_TIME for each in program.nodes(ast.Name))
     ):
         return
     severity, confidence = (None, None) if program.whole else (Severity.NOTE, Confidence.HIGH)
@@ -59,7 +61,7 @@ def exports_missing(program: Program) -> Iterator[Hit]:
             continue
         for each in listed.elts if isinstance(listed, ast.List | ast.Tuple) else ():
             name = each.value if isinstance(each, ast.Constant) else each.id if isinstance(each, ast.Name) else None
-            if isinstance(name, str) and name not in program.bound | perhaps:
+            if isinstance(name, str) and name not in program.bound | perhaps | _EVERY_MODULE:
                 yield Hit(each, {"name": name}, severity, confidence)
 
 
@@ -87,6 +89,17 @@ import torch
 __all__ = ["VGG"]
 class VGG(torch.nn.Module)
     pass
+""",
+    """
+import torch
+__all__ = ["__doc__", "__file__", "__version__"]
+__version__ = "1"
+""",
+    """
+import torch
+__all__ = ["relu"]
+for name in ("relu", "gelu"):
+    vars()[name] = getattr(torch.nn.functional, name)
 """,
 )
 INVALID = (

@@ -10,6 +10,7 @@ Limits: the sizes tried are those of the usual data sets from 28 to 299, and tho
 
 from __future__ import annotations
 
+import ast
 import re
 from collections.abc import Iterator
 
@@ -37,8 +38,8 @@ _STATED = re.compile(r"(?<![\d.])[13] ?[x×*,] ?(\d{2,3}) ?[x×*,] ?\1(?![\d.])"
     "CNN306",
     Severity.NOTE,
     Confidence.HIGH,
-    en="this layer takes {features} features: of the usual sizes, images of {sides} fit{stated_en}",
-    zh="这一层需要 {features} 个特征:常用尺寸中 {sides} 的图像合适{stated_zh}",
+    en="this layer takes {features} features: of the usual sizes, images of {sides_en} fit{stated_en}",
+    zh="这一层需要 {features} 个特征:常用尺寸中 {sides_zh} 的图像合适{stated_zh}",
 )
 def fixed_size_head(program: Program) -> Iterator[Hit]:
     analysis = Analysis.of(program)
@@ -54,7 +55,8 @@ def fixed_size_head(program: Program) -> Iterator[Hit]:
             head.where,
             {
                 "features": head.detail.get("in_features"),
-                "sides": " or ".join(f"{side}x{side}" for side in fitting),
+                "sides_en": " or ".join(f"{side}x{side}" for side in fitting),
+                "sides_zh": "、".join(f"{side}x{side}" for side in fitting),
                 "stated_en": f", and the text says {min(wrong)}x{min(wrong)}" if wrong else "",
                 "stated_zh": f",而文本写的是 {min(wrong)}x{min(wrong)}" if wrong else "",
             },
@@ -64,10 +66,11 @@ def fixed_size_head(program: Program) -> Iterator[Hit]:
 
 
 def _stated(program: Program, network: Instance) -> set[int]:
-    """The sides of images that the text of a network says."""
+    """The sides of images that the comments and the docstring of a network say."""
     node = network.of.node
-    rows = program.text.split("\\n")[node.lineno - 1 : node.end_lineno]
-    return {int(match[1]) for row in rows for match in _STATED.finditer(row)}
+    rows = program.text.split("\n")[node.lineno - 1 : node.end_lineno]
+    said = [row.partition("#")[2] for row in rows] + [ast.get_docstring(node) or ""]
+    return {int(match[1]) for text in said for match in _STATED.finditer(text)}
 
 
 _NETWORK = """

@@ -7,11 +7,13 @@ that learns, one step late, and the last batch is never used.
 
 The order is `zero_grad`, `backward`, `step`.
 
-Limits: with several optimizers only what an optimizer clears itself is followed.
+Limits: with several optimizers only what an optimizer clears itself is followed. Nothing is said of a text that
+sets `.grad` itself.
 """
 
 from __future__ import annotations
 
+import ast
 from collections.abc import Iterator
 
 from repro.audit.finding import Confidence, Severity
@@ -32,6 +34,7 @@ ZH = """优化器走一步的时候,梯度刚被清空,或者还没有算出来�
 正确的顺序是 `zero_grad`、`backward`、`step`。
 
 局限:有多个优化器时,只看各优化器自己清空的梯度。
+文本自己给 `.grad` 赋值的,不作判断。
 """
 
 
@@ -43,6 +46,8 @@ ZH = """优化器走一步的时候,梯度刚被清空,或者还没有算出来�
     zh="{optimizer}.step() 用不到本轮算出的梯度;顺序应当是 zero_grad、backward、step",
 )
 def gradients_cleared_before_step(program: Program) -> Iterator[Hit]:
+    if any(node.attr == "grad" and isinstance(node.ctx, ast.Store) for node in program.nodes(ast.Attribute)):
+        return  # gradients that were kept may be put back
     for events in Analysis.of(program).stretches:
         optimizers = {each.key for each in events if each.kind == "step" and is_optimizer(each)}
         empty: dict[object, bool] = {}  # by optimizer, whether there are no gradients
@@ -84,6 +89,17 @@ for x in loader:
     maker.zero_grad()
     maker_loss(x).backward()
     second.step()
+""",
+    """
+import torch
+optimizer = torch.optim.SGD(net.parameters(), lr=0.1)
+for x, y in loader:
+    loss_fn(net(x), y).backward()
+    kept = [p.grad.clone() for p in net.parameters()]
+    optimizer.zero_grad()
+    for p, g in zip(net.parameters(), kept):
+        p.grad = g
+    optimizer.step()
 """,
 )
 INVALID = (

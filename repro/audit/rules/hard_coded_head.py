@@ -62,8 +62,16 @@ def _makes_no_layer(program: Program, kind: Class, name: str) -> bool:
     widths = {id(argument) for call in views for argument in call.args}
     kept = {id(node.value) for node in program.nodes(ast.Assign) if isinstance(node.targets[0], ast.Attribute)}
     uses = [node for node in program.nodes(ast.Name) if node.id == name and _within(node, kind.node)]
-    reads = Attributes.of(program).read(kind.node).get(name, [])
-    return all(id(each) in kept for each in uses) and all(id(each) in widths for each in reads)
+    read = [use for each in _family(program, kind) for use in Attributes.of(program).read(each.node).get(name, [])]
+    return all(id(each) in kept for each in uses) and all(id(each) in widths for each in read)
+
+
+def _family(program: Program, kind: Class) -> Iterator[Class]:
+    """The classes that an instance of a class, or of one that derives from it, may also be of."""
+    for other in Analysis.of(program).classes():
+        classes = [each for each in other.ancestors if isinstance(each, Class)]
+        if any(each.node is kind.node for each in classes):
+            yield from classes
 
 
 def _outputs(program: Program, kind: Class) -> ast.Constant | None:
@@ -102,6 +110,21 @@ class Hidden(nn.Module):
         self.layers = [512, num_classes]
         self.fc = nn.Linear(512, 10)
         self.head = nn.Linear(*self.layers)
+    def forward(self, x):
+        return self.fc(x)
+""",
+    """
+import torch.nn as nn
+class Headless(nn.Module):
+    def make_head(self):
+        self.fc = nn.Linear(512, self.num_classes)
+class Net(Headless):
+    def __init__(self, num_classes):
+        super().__init__()
+        self.num_classes = num_classes
+        self.fc = nn.Linear(512, 1000)
+        if num_classes != 1000:
+            self.make_head()
     def forward(self, x):
         return self.fc(x)
 """,

@@ -67,9 +67,10 @@ def _unasked(loop: ast.For, uses: list[ast.Attribute]) -> Iterator[tuple[str, as
     for branch in (node for node in ast.walk(loop) if uses and isinstance(node, ast.If)):
         last = branch.body[-1].end_lineno or 0
         inside = [use for use in uses if branch.body[0].lineno <= use.lineno <= last]
+        reads = bool(inside) and isinstance(inside[0].ctx, ast.Load)  # a bias that is set first is there
         asks = any(isinstance(n, ast.If | ast.IfExp | ast.Try) for each in branch.body for n in ast.walk(each))
         match branch.test:
-            case ast.Call(func=ast.Name("isinstance"), args=[ast.Name(), kind]) if inside and not asks:
+            case ast.Call(func=ast.Name("isinstance"), args=[ast.Name(), kind]) if reads and not asks:
                 yield ast.unparse(kind).rpartition(".")[2], inside[0]
 
 
@@ -96,6 +97,18 @@ class Net(nn.Module):
                     m.bias.data.zero_()
             elif isinstance(m, nn.Linear):
                 m.bias.data.zero_()
+""",
+    """
+import torch
+import torch.nn as nn
+class Net(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.conv = nn.Conv2d(3, 8, 3, bias=False)
+        for m in self.modules():
+            if isinstance(m, nn.Conv2d):
+                m.bias = nn.Parameter(torch.zeros(8))
+                m.bias.data.fill_(1)
 """,
 )
 INVALID = (

@@ -5,7 +5,8 @@ two, their values under their names. Where it is declared, with one star it take
 in copying, as much as in typing. As long as nobody passes a keyword nothing happens.
 
 Limits: a parameter that the same function declares with two stars; functions of Python's own, such as `print`, may
-well be given the names. A declaration is told by the name `kwargs` alone, and once for a text.
+well be given the names, and so may those of other libraries, and methods that the text does not define. A declaration
+is told by the name `kwargs` alone, and once for a text.
 """
 
 from __future__ import annotations
@@ -26,7 +27,8 @@ ZH = """应该写 `**kwargs` 的地方写成了 `*kwargs`。
 只要没有人传关键字参数,就什么也不会发生。
 
 局限:只看同一个函数用两个星号声明的参数;
-`print` 等 Python 自己的函数,可能就是要这些名字。
+`print` 等 Python 自己的函数,可能就是要这些名字;
+其他库的函数,以及文本里没有定义的方法,也是如此。
 声明只凭 `kwargs` 这个名字判断,每段文本只报告一次。
 """
 
@@ -43,8 +45,9 @@ _KEYWORDS = frozenset({"kwargs", "kwds"})  # what everybody calls them
 )
 def keywords_as_positions(program: Program) -> Iterator[Hit]:
     takers = [node for node in program.nodes(ast.FunctionDef) if node.args.kwarg is not None]
+    own = {each.name for each in program.named}
     for call in program.nodes(ast.Call) if takers else ():
-        if isinstance(call.func, ast.Name) and call.func.id in _BUILTINS:
+        if not _takes_keywords(program, call.func, own):
             continue
         for argument in call.args:
             if isinstance(argument, ast.Starred) and isinstance(argument.value, ast.Name):
@@ -57,12 +60,29 @@ def keywords_as_positions(program: Program) -> Iterator[Hit]:
             break
 
 
+def _takes_keywords(program: Program, function: ast.expr, own: set[str]) -> bool:
+    """Whether what is called is torch's or the program's own, rather than a method such as `set.union`."""
+    full = program.dotted(function)
+    if full is not None:
+        return full.startswith(("torch.", "torchvision."))
+    if isinstance(function, ast.Name):
+        return function.id not in _BUILTINS
+    return isinstance(function, ast.Attribute) and function.attr in own
+
+
 VALID = (
     """
 import torch.nn as nn
 def build(*args, **kwargs):
     print(*kwargs)
     return nn.Linear(*args, **kwargs)
+""",
+    """
+import itertools
+import torch
+def check(known, **kwargs):
+    unknown = set().union(*kwargs) - known
+    return known.union(*kwargs), list(itertools.chain(*kwargs)), unknown
 """,
 )
 INVALID = (

@@ -51,7 +51,9 @@ def layer_does_not_fit(program: Program) -> Iterator[Hit]:
             continue
         dim, what = _TAKES[op.name]
         given, expected = op.inputs[0].shape, op.detail.get(what)
-        if given is None or len(given) < 2 or not isinstance(expected, int) or given[dim] in (None, expected):
+        if given is None or len(given) < (4 if op.name.endswith("2d") else 2):  # one image may come without a batch
+            continue
+        if not isinstance(expected, int) or given[dim] in (None, expected):
             continue
         if not analysis.is_certain:
             return
@@ -71,6 +73,14 @@ import torch
 import torch.nn as nn
 net = nn.Sequential(nn.Conv2d(3, 8, 3), nn.BatchNorm2d(8), nn.Flatten(), nn.Linear(8 * 30 * 30, 10))
 net(torch.randn(2, 3, 32, 32))
+""",
+    """
+import torch
+import torch.nn as nn
+conv, fc = nn.Conv2d(3, 8, 3), nn.Linear(4, 2)
+conv(torch.randn(3, 32, 32))
+fc(torch.randn(4, 6).T)
+conv(torch.stack([torch.randn(2, 3, 8, 8), torch.randn(2, 3, 8, 8)]).sum(0))
 """,
 )
 INVALID = (

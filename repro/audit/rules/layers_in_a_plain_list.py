@@ -99,6 +99,18 @@ class Student(nn.Module):
         return self.fc(x) - self.teacher[0](x)
 Student(nn.Linear(2, 2))
 """,
+    """
+import torch.nn as nn
+class Net(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.parts = [nn.Linear(2, 2), nn.Linear(2, 2)]
+        self.register_module("first", self.parts[0])
+        self.add_module(name="second", module=self.parts[1])
+    def forward(self, x):
+        return self.parts[1](self.parts[0](x))
+Net()
+""",
 )
 INVALID = (
     """

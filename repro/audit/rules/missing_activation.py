@@ -8,8 +8,9 @@ Put the activation after the layer (after its normalisation, if it has one). The
 the last: AlexNet (section 3.1), VGG (section 2.1), GoogLeNet (section 5), ResNet (section 3.4).
 
 Limits: layers that are left linear on purpose are not reported: depthwise and factorised (1xN, Nx1) pairs, the linear
-bottlenecks of MobileNetV2, shortcuts, and whatever also goes through an activation on another way. A function that is
-not in the text is taken to be an activation.
+bottlenecks of MobileNetV2, shortcuts, the code of an autoencoder, transposed convolutions, and whatever also goes
+through an activation on another way. It is a risk where a sum takes the result as well. Two networks one behind the
+other are two. A function that is not in the text is taken to be an activation.
 """
 
 from __future__ import annotations
@@ -35,7 +36,9 @@ ZH = """两个带权重的层首尾相接,中间没有任何非线性。
 GoogLeNet(第 5 节)、ResNet(3.4 节)。
 
 局限:有意保持线性的不报告:逐通道卷积、拆开的 1xN 与 Nx1 卷积、
-MobileNetV2 的线性瓶颈、捷径分支,以及在另一条路上经过激活函数的。
+MobileNetV2 的线性瓶颈、捷径分支、自编码器的编码、转置卷积,
+以及在另一条路上经过激活函数的。结果同时参与求和的只算风险;
+前后相接的两个网络分别看待。
 文本之外的函数一律当作激活函数。
 """
 
@@ -63,16 +66,20 @@ def missing_activation(program: Program) -> Iterator[Hit]:
             if not between or between[-1].kind not in _WEIGHTS or any(map(_is_layer_norm, between)):
                 continue
             first = between[-1]
+            if first.within[:1] != second.within[:1] or _is_waist(first, second):
+                continue
             if first.where in seen or _is_meant(first) or _is_meant(second) or _is_bottleneck(first):
                 continue
-            if any(use.kind not in (*_WEIGHTS, "add") for use in flow.after(first, users, _PASSING)):
+            uses = {use.kind for use in flow.after(first, users, _PASSING)}
+            if not uses <= {*_WEIGHTS, "add"}:
                 continue
             if _is_left_out(first, active) or not _fits(first, second):
                 continue
             seen.add(first.where)
             values = {"first": first.name, "second": second.name, "line": program.place(second.where).line}
             if any(within[:1] == first.within[:1] for within in active):
-                yield Hit(first.where, values)
+                shared = "add" in uses  # the trunk of residual blocks, which EDSR leaves linear on purpose
+                yield Hit(first.where, values, *((Severity.RISK, Confidence.MEDIUM) if shared else ()))
             elif run.steps >= 0:  # nothing in it is nonlinear: a demonstration, perhaps
                 yield Hit(first.where, values, Severity.RISK, Confidence.MEDIUM)
 
@@ -92,13 +99,22 @@ def _fits(first: Op, second: Op) -> bool:
     return made == taken or not isinstance(made, int) or not isinstance(taken, int)
 
 
+def _is_waist(first: Op, second: Op) -> bool:
+    """Whether what is between two linear layers is narrower than both sides: a code, or a matrix of low rank."""
+    if first.kind != "linear" or second.kind != "linear":
+        return False
+    given, code = first.detail.get("in_features"), first.detail.get("out_features")
+    made = second.detail.get("out_features")
+    return isinstance(given, int) and isinstance(code, int) and isinstance(made, int) and code < min(given, made)
+
+
 def _is_layer_norm(op: Op) -> bool:
     return op.kind == "norm" and not op.name.startswith(("BatchNorm", "GroupNorm"))
 
 
 def _is_meant(op: Op) -> bool:
     """Whether a layer is one that often stands next to another with nothing between."""
-    if op.detail.get("groups", 1) != 1:
+    if op.detail.get("groups", 1) != 1 or op.name.startswith("ConvTranspose"):  # the latter enlarges: FCN, section 3.3
         return True
     sides = pair(op.detail.get("kernel_size"))
     return sides is not None and sides[0] != sides[1]
@@ -115,6 +131,32 @@ VALID = (
 import torch.nn as nn
 net = nn.Sequential(nn.Conv2d(3, 8, 3), nn.BatchNorm2d(8), nn.ReLU(), nn.MaxPool2d(2), nn.Conv2d(8, 8, 3))
 net(images)
+""",
+    """
+import torch.nn as nn
+class G(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.layers = nn.Sequential(nn.Linear(8, 16), nn.ReLU(), nn.Linear(16, 32))
+    def forward(self, x):
+        return self.layers(x)
+class D(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.layers = nn.Sequential(nn.Linear(32, 16), nn.ReLU(), nn.Linear(16, 1))
+    def forward(self, x):
+        return self.layers(x)
+D()(G()(noise))
+""",
+    """
+import torch.nn as nn
+net = nn.Sequential(nn.Linear(64, 16), nn.ReLU(), nn.Linear(16, 3), nn.Linear(3, 16), nn.ReLU(), nn.Linear(16, 64))
+net(images)
+""",
+    """
+import torch.nn as nn
+head = nn.Sequential(nn.Conv2d(3, 64, 3), nn.ReLU(), nn.Conv2d(64, 21, 1), nn.ConvTranspose2d(21, 21, 4, 2))
+head(images)
 """,
 )
 INVALID = (

@@ -5,6 +5,7 @@ Python calls `__init__` and torch calls `forward`. Under any other name the meth
 text is pasted, letters change places when it is typed.
 
 Limits: only names that are one slip away from the right one, in a class of networks that does not have the right one.
+Names that something reads as an attribute, and classes with a base from elsewhere, are passed over.
 """
 
 from __future__ import annotations
@@ -15,7 +16,7 @@ from collections.abc import Iterator
 
 from repro.audit.finding import Confidence, Severity
 from repro.audit.meaning.analysis import Analysis
-from repro.audit.meaning.values import Class
+from repro.audit.meaning.values import Class, Library
 from repro.audit.program import Program
 from repro.audit.rule import Hit, rule
 
@@ -27,6 +28,7 @@ Python 调用的是 `__init__`,torch 调用的是 `forward`。
 粘贴文字容易丢下划线,打字容易颠倒字母。
 
 局限:只看与正确名字相差一处的名字,并且这个类里没有正确的那个方法。
+有代码当作属性来用的名字,以及基类来自别处的类,不作判断。
 """
 
 _INIT = re.compile(r"_+(?:init|int|inti|ini|initt)_*|(?:init|int|inti)_+")
@@ -41,17 +43,28 @@ _PRIVATE = frozenset({"forward_", "_forward", "__forward"})  # helpers that a `f
     zh="{network}.{written} 永远不会被调用:应为 {meant}",
 )
 def misspelt_method(program: Program) -> Iterator[Hit]:
+    used = {node.attr for node in program.nodes(ast.Attribute) if not _is_super(node.value)}
     for kind in Analysis.of(program).classes():
         for node in kind.node.body:
             if isinstance(node, ast.FunctionDef):
                 meant = _meant(node.name)
-                if meant is not None and _missing(kind, meant):
+                if meant is not None and node.name not in used and _missing(kind, meant) and _bases_are_known(kind):
                     yield Hit(node, {"network": kind.name, "written": node.name, "meant": meant})
 
 
 def _missing(kind: Class, name: str) -> bool:
     """Whether a class has no method of this name; an `__init__` that it inherits is none of its own."""
     return kind.names.get(name) is None if name == "__init__" else kind.find(name) is None
+
+
+def _is_super(node: ast.expr) -> bool:
+    return isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id == "super"
+
+
+def _bases_are_known(kind: Class) -> bool:
+    """Whether no base of another file may call the method."""
+    others = [each for each in kind.ancestors if not isinstance(each, Class)]
+    return all(isinstance(each, Library) and each.name.startswith("torch.nn.") for each in others)
 
 
 def _meant(name: str) -> str | None:
@@ -94,6 +107,23 @@ class Base(nn.Module):
         return self
     def forward_features(self, x):
         return x
+""",
+    """
+import torch.nn as nn
+from elsewhere import Template
+class Base(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self._init()
+class Net(Base):
+    def _init(self):
+        self.fc = nn.Linear(2, 2)
+    def forward1(self, x):
+        return self.fc(x)
+class Other(Template, nn.Module):
+    def _init(self):
+        self.fc = nn.Linear(2, 2)
+print(Net().forward1(x))
 """,
 )
 INVALID = (

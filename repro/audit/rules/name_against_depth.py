@@ -43,7 +43,7 @@ RESNET_DEPTHS = frozenset({18, 34, 50, 101, 152, 20, 32, 44, 56, 110})  # resnet
 _DEEPEST = 200  # a loop over more blocks is not followed to its end
 
 _NAME = re.compile(
-    r"(?:build|get|create|make|my)?_?(?:pre_?act_?)?(vgg|resnet|resnext)[-_]?(\d+)(?:_?(?:bn|gn|net|model|cifar\d*|mnist|\d+x\d+d))*",
+    r"(?:build|get|create|make|my)?_?(?:pre_?act_?)?(vgg|resnet|resnext)[-_]?(\d{1,4})(?:_?(?:bn|gn|net|model|cifar\d*|mnist|\d+x\d+d))*",
     re.IGNORECASE,
 )
 

@@ -44,7 +44,10 @@ GONE: dict[str, tuple[str, str]] = {
 }
 _LAST = frozenset(name.rpartition(".")[2] for name in GONE)
 _OF_DICTIONARIES = {"iteritems": "items", "iterkeys": "keys", "itervalues": "values"}
-_SCALAR = re.compile(r"loss|cost|criterion", re.IGNORECASE)
+# Names that end in the whole word, or in it and a letter, a number or `fn`: `train_loss`, `loss_D`, `MSELoss`.
+_SCALAR = re.compile(
+    r"(?:^|_|(?<=[a-zA-Z0-9])(?=[A-Z][a-z]))(?i:loss|cost|criterion)(?:_?[A-Z0-9]+|_[a-z]|_fn|_func|_function)?$"
+)
 
 
 @rule(
@@ -85,7 +88,7 @@ def _has_no_dimensions(node: ast.expr) -> bool:
         case ast.Call(func=ast.Name(id=name)) | ast.Call(func=ast.Attribute(attr=name)):
             return bool(_SCALAR.search(name))
         case ast.Name(id=name) | ast.Attribute(attr=name):
-            return bool(_SCALAR.search(name)) and not name.endswith("es")
+            return bool(_SCALAR.search(name))
     return False
 
 
@@ -115,6 +118,10 @@ top = torch.max(out.data, 1)[1].data[0]
 losses = torch.nn.CrossEntropyLoss(reduction="none")(out, y)
 first = next(iter(loader))
 mask = np.zeros(3, dtype=np.int64)
+""",
+    """
+import torch
+first = self.loss_weights.data[0] * losses.data[0] + lossless.data[0]
 """,
 )
 INVALID = (

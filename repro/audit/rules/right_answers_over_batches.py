@@ -5,7 +5,8 @@ an accuracy: with batches of 64 it can be 64. Multiplied by a batch size it is r
 
 Divide by `len(loader.dataset)`, or by a count of the labels that is kept in the loop.
 
-Limits: it must be seen in one function that whole counts are added up, not shares of a batch.
+Limits: it must be seen in one function that whole counts are added up, not shares of a batch. A quotient that is
+divided again is passed over, as is a loader whose batches have one image.
 """
 
 from __future__ import annotations
@@ -26,6 +27,7 @@ ZH = """用答对的个数除以批次数。
 应当除以 `len(loader.dataset)`,或除以在循环里累计的标签个数。
 
 局限:必须能在同一个函数里看出累加的是个数,而不是每批的比例。
+之后又除了一次的商,以及每批只有一张图的加载器,都不报告。
 """
 
 
@@ -46,20 +48,35 @@ def right_answers_over_batches(program: Program) -> Iterator[Hit]:
     }
     if not counts:
         return
-    loaders = {
-        ast.unparse(target)
-        for node in program.nodes(ast.Assign)
-        if isinstance(node.value, ast.Call) and program.dotted(node.value.func) == "torch.utils.data.DataLoader"
-        for target in node.targets
-    }
-    for node in program.nodes(ast.BinOp):
-        if not isinstance(node.op, ast.Div):
+    made = [node for node in program.nodes(ast.Call) if program.dotted(node.func) == "torch.utils.data.DataLoader"]
+    batched = {id(node) for node in made if not _gives_single_images(node)}
+    if made and not batched:
+        return
+    assigned = program.nodes(ast.Assign)
+    loaders = {ast.unparse(each) for node in assigned if id(node.value) in batched for each in node.targets}
+    single = {ast.unparse(each) for node in assigned if node.value in made for each in node.targets} - loaders
+    divisions = [node for node in program.nodes(ast.BinOp) if isinstance(node.op, ast.Div)]
+    divided = [node.left for node in divisions] + [
+        node.target for node in program.nodes(ast.AugAssign) if isinstance(node.op, ast.Div)
+    ]
+    again = {id(inner) for node in divided for inner in ast.walk(node)}  # by the size of a batch, say
+    names = {ast.unparse(node) for node in divided}
+    again |= {id(node.value) for node in assigned if any(ast.unparse(each) in names for each in node.targets)}
+    for node in divisions:
+        if id(node) in again:
             continue
         count, loader = _number(node.left), _length(node.right)
         if count not in counts or loader is None or program.symbol(counts[count]) != program.symbol(node):
             continue
-        if loader in loaders or "loader" in loader.lower():
+        if loader in loaders or (loader not in single and "loader" in loader.lower()):
             yield Hit(node, {"count": count, "loader": loader})
+
+
+def _gives_single_images(call: ast.Call) -> bool:
+    """Whether a loader's batches have one image, as they do without being told otherwise."""
+    given = {each.arg: each.value for each in call.keywords}
+    size = given.get("batch_size", call.args[1] if len(call.args) > 1 else ast.Constant(1))
+    return not given.keys() & {"batch_sampler", None} and isinstance(size, ast.Constant) and size.value == 1
 
 
 def _counts(value: ast.expr) -> bool:
@@ -118,6 +135,25 @@ def accuracy(net, loader):
     for x, y in loader:
         share += (net(x).argmax(1) == y).sum().item() / len(y)
     return share / len(loader)
+""",
+    """
+import torch
+from torch.utils.data import DataLoader
+loader = DataLoader(images)
+right = 0
+for x, y in loader:
+    right += (net(x).argmax(1) == y).sum().item()
+print(right / len(loader))
+""",
+    """
+import torch
+def accuracy(net, loader, size):
+    right = 0
+    for x, y in loader:
+        right += (net(x).argmax(1) == y).sum().item()
+    share = right / len(loader)
+    share /= size
+    return share, 100 * (right / len(loader)) / size
 """,
 )
 INVALID = (

@@ -1,8 +1,8 @@
 """A view with a fixed number of columns lets the batch take what is left over.
 
 `x.view(-1, 9216)` says how long a row is and leaves it to torch how many rows there are. With images of another size
-the map has another number of values, and they are spread over more or fewer rows: 25 images of 224x224 come out of a
-head for 227x227 as 16 rows. Nothing fails where the product happens to divide; the rows then mix images.
+the map has another number of values, and they are spread over more or fewer rows: 36 images of 224x224 come out of a
+head for 227x227 as 25 rows. Nothing fails where the product happens to divide; the rows then mix images.
 
 Say where the batch is instead: `torch.flatten(x, 1)` or `x.view(x.size(0), -1)`. Another size is then refused by the
 linear layer with a clear message.
@@ -26,7 +26,7 @@ ZH = """view 固定了列数,剩下的都归到批次那一维。
 
 `x.view(-1, 9216)` 规定了一行有多长,有几行则由 torch 去算。
 换一种尺寸的图像,特征图的元素个数变了,就会被分成更多或更少的行:
-为 227x227 设计的网络,输入 25 张 224x224 的图像,输出是 16 行。
+为 227x227 设计的网络,输入 36 张 224x224 的图像,输出是 25 行。
 只要除得尽就不会报错,而每一行里混着几张图像。
 
 应当写明批次那一维:`torch.flatten(x, 1)` 或 `x.view(x.size(0), -1)`。

@@ -2,7 +2,8 @@
 
 `CrossEntropyLoss` takes logits: it applies `log_softmax` first. With a softmax in the network there are two, the second
 of numbers between 0 and 1. It still learns, and poorly: the loss of ten classes cannot fall below 1.46, and the
-gradients are small. Nothing fails, so nobody notices.
+gradients are small. Nothing fails, so nobody notices. `BCEWithLogitsLoss` takes logits too: it applies a
+sigmoid first.
 
 The logarithm of a softmax is harmless there: its log-softmax is itself. It is told as a note.
 
@@ -27,7 +28,7 @@ ZH = """把 softmax(或它的对数)的结果交给了自己会再做一次 soft
 `CrossEntropyLoss` 需要的是 logits,它内部会先做 `log_softmax`。
 网络里再写一个 softmax 就做了两次,而第二次的输入只在 0 到 1 之间。
 训练不会报错,只是学得差:十个类别时损失降不到 1.46 以下,梯度也很小,
-所以没有人注意到。
+所以没有人注意到。`BCEWithLogitsLoss` 同样需要 logits,它内部会先做 sigmoid。
 
 softmax 的对数在这里无害:对它再做一次 log_softmax 还是它自己,所以只作提示。
 
@@ -41,8 +42,8 @@ softmax 的对数在这里无害:对它再做一次 log_softmax 还是它自己,
     "CNN401",
     Severity.BUG,
     Confidence.HIGH,
-    en="{softmax} is applied before {loss}, which applies a softmax itself; return the logits",
-    zh="{softmax} 之后又用了 {loss},而后者自己会做一次 softmax;应当返回 logits",
+    en="{softmax} is applied before {loss}, which applies a {applies} itself; return the logits",
+    zh="{softmax} 之后又用了 {loss},而后者自己会做一次 {applies};应当返回 logits",
 )
 def softmax_before_loss(program: Program) -> Iterator[Hit]:
     for op in Analysis.of(program).ops("loss"):
@@ -50,7 +51,9 @@ def softmax_before_loss(program: Program) -> Iterator[Hit]:
         if given is None or not LOSSES.get(op.name, "").startswith("logits"):
             continue
         if given.kind in ("softmax", "log_softmax"):
-            values = {"softmax": given.name, "loss": op.name, "loss_line": program.place(op.node).line}
+            applies = "softmax" if LOSSES[op.name] == "logits" else "sigmoid"
+            line = program.place(op.node).line
+            values = {"softmax": given.name, "loss": op.name, "applies": applies, "loss_line": line}
             yield Hit(given.where, values, Severity.NOTE if given.kind == "log_softmax" else None)
 
 

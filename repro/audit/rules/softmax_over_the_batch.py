@@ -50,6 +50,17 @@ class Net(nn.Module):
     def forward(self, x):
         return F.softmax(self.fc(self.conv(x).mean((2, 3))), dim=1)
 """,
+    """
+import torch
+import torch.nn as nn
+class Net(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.fc = nn.Linear(8, 10)
+    def forward(self, x):
+        return self.fc(x).T.softmax(dim=0).T
+Net()(torch.ones(4, 8))
+""",
 )
 INVALID = (
     """

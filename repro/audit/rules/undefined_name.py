@@ -5,7 +5,7 @@ pretrained weights. In a tutorial the name may be defined in code that is not sh
 copies the text has to find it.
 
 Limits: nothing is said of a program that imports everything from a module (`from x import *`), or that makes names at
-run time.
+run time, nor of what stands under a condition on `sys.version_info`.
 """
 
 from __future__ import annotations
@@ -25,14 +25,16 @@ ZH = """用到了没有任何地方定义过的名字。
 例如加载预训练权重的那一支。教程里这个名字也可能定义在没有展示的代码中,
 那么这里只是提醒:抄这段代码的人得自己去找它。
 
-局限:程序里有 `from x import *`,或在运行时才造出名字的,不作判断。
+局限:程序里有 `from x import *`,或在运行时才造出名字的,不作判断;
+`sys.version_info` 的条件之下的代码也不作判断。
 """
 
 _ALWAYS = frozenset(dir(builtins)) | set(
     "WindowsError __file__ __builtins__ __path__ __class__ __spec__ __loader__ __debug__".split()
+    + "__qualname__ __module__ __annotations__".split()
 )
 _NOTEBOOK = frozenset("display get_ipython In Out _ __ ___ _i exit quit".split())
-_AT_RUN_TIME = frozenset({"globals", "locals", "vars"})
+_AT_RUN_TIME = frozenset({"globals", "locals", "vars", "exec"})
 
 
 @rule(
@@ -53,6 +55,7 @@ def undefined_name(program: Program) -> Iterator[Hit]:
     known |= _NOTEBOOK if program.lines is not None else set()
     missing = {name: line for name, line in read.items() if name not in known}
     expected = [(node.lineno, node.end_lineno or 0) for node in program.nodes(ast.Try) if _expects_it(node)]
+    expected += [(node.lineno, node.end_lineno or 0) for node in program.nodes(ast.If, ast.IfExp) if _by_version(node)]
     certain = program.whole and not program.broken  # what is left out may have defined it
     severity, confidence = (None, None) if certain else (Severity.RISK, Confidence.MEDIUM)
     unread = {id(node) for node in (*_never_evaluated(program), *_exported(program))} if missing else set()
@@ -95,6 +98,15 @@ def _expects_it(node: ast.Try) -> bool:
     return any(kind is None or (isinstance(kind, ast.Name) and kind.id == "NameError") for kind in kinds)
 
 
+def _by_version(node: ast.If | ast.IfExp) -> bool:
+    """Whether a condition asks for Python's version: one of its branches is for names that another version has."""
+    return any(
+        (isinstance(each, ast.Attribute) and each.attr == "version_info")
+        or (isinstance(each, ast.Name) and each.id == "version_info")
+        for each in ast.walk(node.test)
+    )
+
+
 VALID = (
     """
 import torch.nn as nn
@@ -121,6 +133,19 @@ def count():
     """
 import torch
 __all__ = vgg11, vgg13
+""",
+    """
+import sys
+import torch
+if sys.version_info[0] < 3:
+    text = unicode
+class Net(torch.nn.Module):
+    shown = __qualname__, __module__
+""",
+    """
+import torch
+exec("width = 10")
+layer = torch.nn.Linear(width, 2)
 """,
 )
 INVALID = (

@@ -10,6 +10,7 @@ names in `__all__`, of those that a comment `# noqa` excuses, nor of an `__init_
 from __future__ import annotations
 
 import ast
+import re
 from collections.abc import Iterator
 from pathlib import PurePath
 
@@ -59,7 +60,8 @@ def _quoted(program: Program, name: str) -> bool:
     """Whether a string has the name: `__all__`, an annotation in quotes, what is evaluated."""
     if program.text.count(name) == 1:  # where it is imported
         return False
-    return any(isinstance(node.value, str) and name in node.value for node in program.nodes(ast.Constant))
+    word = re.compile(rf"\b{name}\b")
+    return any(isinstance(node.value, str) and word.search(node.value) for node in program.nodes(ast.Constant))
 
 
 VALID = (
@@ -85,6 +87,11 @@ def double(x: "Tensor") -> torch.Tensor:
 """,
 )
 INVALID = (
+    """
+import torch
+import os  # <-
+print("the loss", torch.zeros(1))
+""",
     """
 import torch
 import torchvision  # <-

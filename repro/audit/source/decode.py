@@ -27,7 +27,7 @@ def decode(data: bytes) -> tuple[str, str]:
         if data.startswith(mark):
             return _lines(data[len(mark) :].decode(encoding, errors="replace")), encoding
     for declared in (_declared(data), "utf-8"):
-        with suppress(UnicodeDecodeError):
+        with suppress(UnicodeError):  # more than of decoding: there is an encoding called "undefined"
             if declared:
                 return _lines(data.decode(declared)), declared
     try:

@@ -12,7 +12,7 @@ from repro.audit.source.line import Line
 from repro.errors import ReproError
 
 _GUTTER = re.compile(
-    r"\b(?:gutter|linenos?|line-?numbers?|lnt?|hljs-ln-n\w*|rouge-gutter|crayon-nums?|pre-numbering)\b"
+    r"\b(?:gutter|linenos?|line-?numbers?|(?<!-)lnt?(?!-)|hljs-ln-n\w*|rouge-gutter|crayon-nums?|pre-numbering)\b"
 )
 _LANGUAGE = re.compile(r"\b(?:lang(?:uage)?|highlight|brush)[-:_ ]+([\w+#]+)")
 _PYTHON = {
@@ -29,7 +29,7 @@ _PYTHON = {
     "pytorch",
 }
 _VOID = {"br", "hr", "img", "input", "meta", "link", "wbr", "area", "base", "col", "embed", "source", "track"}
-_BREAKS = {"br", "li", "div", "p", "tr"}
+_BREAKS = {"br", "code", "li", "div", "p", "tr"}  # a <code> for each line: WeChat
 
 
 class _Blocks(HTMLParser):
@@ -93,6 +93,13 @@ class _Blocks(HTMLParser):
         super().close()
         if self._inside is not None:
             self._finish()
+
+    def parse_marked_section(self, i: int, report: bool = True) -> int:
+        """A section of a kind that the parser does not know is a comment, as it is to browsers."""
+        try:
+            return super().parse_marked_section(i, report)
+        except AssertionError:
+            return self.parse_bogus_comment(i)
 
     def _reference(self, written: str) -> None:
         if self._inside is not None and not any(gutter for _, gutter in self._open):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
@@ -49,6 +50,16 @@ class Line:
             if rows is not None:
                 rows = [*rows[:start], *(self.row(start) for _ in inserted), *rows[end:]]
         return replace(self, text=self.text[:start] + text + self.text[end:], columns=columns, rows=rows)
+
+    def without(self, characters: re.Pattern[str]) -> Line:
+        """With some characters left out, wherever they are."""
+        kept = [index for index, character in enumerate(self.text) if not characters.match(character)]
+        return replace(
+            self,
+            text="".join(self.text[index] for index in kept),
+            columns=[self.columns[index] for index in kept],
+            rows=self.rows and [self.rows[index] for index in kept],
+        )
 
     def cut(self, start: int, end: int | None = None) -> Line:
         """Part of it."""

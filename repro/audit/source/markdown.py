@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 
 from repro.audit.source.line import Line
@@ -15,10 +16,11 @@ _PYTHON = {
     "pycon",
     "ipython",
     "ipython3",
-    "{python}",
-    "{code-cell}",
+    "code-cell",  # of MyST
     "pytorch",
 }
+# What a fence says: python, {python} of R Markdown, {.python .x} of Pandoc, python{1,2} with lines to be marked.
+_LANGUAGE = re.compile(r"\{?\s*\.?([^\s{},]*)")
 
 
 def cells(text: str) -> Iterator[list[Line]]:
@@ -29,8 +31,8 @@ def cells(text: str) -> Iterator[list[Line]]:
     for token in MarkdownIt("commonmark").parse(text):
         if token.type not in ("fence", "code_block") or token.map is None:
             continue
-        language = (token.info.strip().split() or [""])[0].lower().removeprefix("{.").rstrip("}")
-        if token.type == "fence" and language not in _PYTHON:
+        language = _LANGUAGE.match(token.info.strip())
+        if token.type == "fence" and language and language[1].lower() not in _PYTHON:
             continue
         start = token.map[0] + (token.type == "fence")
         lines = []

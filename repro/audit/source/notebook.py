@@ -59,6 +59,8 @@ def _locate(text: str, line: str, position: int) -> tuple[int, int]:
     return position, position
 
 
+_BOUND = re.compile(r"\s*(\w[\w, ]*)=\s*[%!]")  # `files = !ls`
+_TIMED = re.compile(r"\s*(%time\s+)(?=[^\W\d])")  # a statement of Python follows
 _LOADS = re.compile(r"%(?:load|run|pylab)\b")  # whatever names are in what it loads
 
 
@@ -73,10 +75,14 @@ def without_magics(lines: list[Line]) -> list[Line]:
     made = list(lines)
     for statement in statements(text):
         line = lines[statement.start]
-        if _MAGIC.match(line.text):
+        timed = _TIMED.match(line.text)
+        if timed:
+            made[statement.start] = line.edited(timed.start(1), timed.end(), "")
+        elif _MAGIC.match(line.text):
             indent = len(line.text) - len(line.text.lstrip())
             for index in range(statement.start, statement.end):
                 made[index] = lines[index].edited(0, len(lines[index].text), "")
-            plain = "from loaded import *" if _LOADS.match(line.text) else "pass"
+            bound = _BOUND.match(line.text)
+            plain = "from loaded import *" if _LOADS.match(line.text) else f"{bound[1]}= None" if bound else "pass"
             made[statement.start] = line.edited(indent, len(line.text), plain)
     return made

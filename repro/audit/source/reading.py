@@ -22,6 +22,7 @@ _IF_BROKEN = (punctuation, indentation)
 _TEST = re.compile(r"\s*(?:if|elif|while)\b")
 _EQUALS = re.compile(r"(?<![=!<>:+*/%&|^-])=(?!=)")
 _ON_LINE = re.compile(r" on line ([0-9]+)")
+_NO_TEXT = re.compile("[\0\ud800-\udfff]")  # half of a pair of UTF-16; Python refuses all of a text with one, at 1:1
 _PATIENCE = 50  # statements of a piece that are left out one by one, before all that follows is
 
 
@@ -31,9 +32,9 @@ def program(document: Document) -> Program:
         made = compiled(document.content)
         if not isinstance(made, SyntaxError):
             return Program(document.path, document.content, *made)
-    cells = document.cells()
-    repairs = list(_line_breaks(cells, document.path))
     broken: list[Broken] = []
+    cells = [_legible(cell, broken) for cell in document.cells()]
+    repairs = list(_line_breaks(cells, document.path))
     lines: list[Line] = []
     for cell in cells:
         mended = cell if document.is_python else _mended(cell, _ALWAYS, document.path, repairs)
@@ -57,6 +58,16 @@ def _line_breaks(cells: Sequence[Sequence[Line]], path: str) -> Iterator[Repair]
     if changed:
         place = span(changed[0], 0, changed[-1], len(changed[-1].text))
         yield Repair("line_breaks", line_breaks.CONFIDENCE, line_breaks.MESSAGE, path, place)
+
+
+def _legible(cell: list[Line], told: list[Broken]) -> list[Line]:
+    """The lines without characters that are in no text; the first of them is told."""
+    if not _NO_TEXT.search(_text(cell)):
+        return cell
+    line, found = next((line, found) for line in cell if (found := _NO_TEXT.search(line.text)))
+    message = f"the character U+{ord(found[0]):04X} is in no text"
+    told.append(Broken(message, span(line, found.start(), line, found.end()), line.text, found[0]))
+    return [line.without(_NO_TEXT) if _NO_TEXT.search(line.text) else line for line in cell]
 
 
 def _mended(cell: list[Line], repairs: Sequence[ModuleType], path: str, told: list[Repair]) -> list[Line]:

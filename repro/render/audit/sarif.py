@@ -32,7 +32,7 @@ def report(files: Sequence[Audited], rules: Sequence[Explained], language: str, 
     index = {rule.code: number for number, rule in enumerate(rules)}
     seen: Counter[str] = Counter()
     errors = [each.error for each in files if each.error]
-    lost = [f"{len(found) - len(kept)} findings are left out"] if len(kept) < len(found) else []
+    lost = [f"findings left out: {len(found) - len(kept)}"] if len(kept) < len(found) else []
     driver = {"name": "repro", "version": repro.__version__, "rules": [_rule(rule, language) for rule in rules]}
     run = {
         "tool": {"driver": driver},
@@ -48,7 +48,7 @@ def report(files: Sequence[Audited], rules: Sequence[Explained], language: str, 
         ],
         "results": [_result(audited, finding, index, seen, language, here) for audited, finding in kept],
     }
-    return json.dumps({"$schema": SCHEMA, "version": "2.1.0", "runs": [run]}, indent=2, ensure_ascii=False)
+    return json.dumps({"$schema": SCHEMA, "version": "2.1.0", "runs": [run]}, indent=2)
 
 
 def _rule(rule: Explained, language: str) -> dict[str, Any]:

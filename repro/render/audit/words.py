@@ -56,6 +56,8 @@ def total(files: Sequence[Audited], language: str) -> str:
     told = [counted(number, noun, language) for noun, number in found.items()] or [NOTHING.told(language)]
     told += [counted(repairs, Words("repair", "修补"), language)] if repairs else []
     told += [Words(f"{unread} not read", f"{unread} 个文件没有读成").told(language)] if unread else []
+    other = sum(not each.about_networks for each in files)
+    told += [Words(f"{other} without PyTorch", f"{other} 个与 PyTorch 无关").told(language)] if other else []
     head = counted(len(files), Words("file", "文件"), language)
     return f"{head}: {', '.join(told)}" if language == "en" else f"{head}：{'、'.join(told)}"
 

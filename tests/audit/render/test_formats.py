@@ -135,7 +135,7 @@ def test_sarif_keeps_to_the_limits_of_code_scanning(audited: Make, monkeypatch: 
     assert [result["level"] for result in run["results"]] == ["error", "note", "note"], "the worst are kept"
     assert len(run["results"][0]["message"]["text"]) == sarif.LONGEST
     (told,) = run["invocations"][0]["toolExecutionNotifications"]
-    assert told["message"]["text"] == "1 findings are left out"
+    assert told["message"]["text"] == "findings left out: 1"
 
 
 def test_annotations_are_workflow_commands(audited: Make) -> None:

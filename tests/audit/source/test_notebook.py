@@ -15,7 +15,11 @@ from repro.audit.source.notebook import without_magics
         ("!pip install torch", "pass"),
         ("torch.ones?", "pass"),
         ("watermark -iv", "pass"),  # a magic may be written without its sign
-        ("    %time net(x)", "    pass"),
+        ("    %time net(x)", "    net(x)"),
+        ("%time net = Net()", "net = Net()"),
+        ("%timeit -n 3 net(x)", "pass"),
+        ("files = !ls", "files = None"),
+        ("a = %timeit -o net(x)", "a = None"),
         ("%run train.py", "from loaded import *"),
         ("%load ../network.py", "from loaded import *"),
         ("%load_ext autoreload", "pass"),
