@@ -9,12 +9,12 @@ from dataclasses import dataclass
 from repro.audit.finding import Finding
 from repro.audit.limits import limited
 from repro.audit.program import Program
+from repro.audit.refusal import Refusal, internal
 from repro.audit.report import Audited, Sheet
 from repro.audit.rule import Rule, rules
 from repro.audit.source import document, notebook, reading
 from repro.audit.source.document import Document
 from repro.audit.suppression import suppressions
-from repro.errors import ReproError, first_line
 
 _FEWEST = 12  # files that are worth another process, which takes as long to start as they do
 _TOGETHER = 4  # files that a process is given at once
@@ -32,25 +32,26 @@ class Task:
     path: str
     codes: tuple[str, ...]
     data: bytes | None = None
-    error: str = ""
+    error: Refusal | None = None
 
 
 def audit(path: str, chosen: Collection[Rule] | None = None) -> Audited:
-    """Audit one file, by all rules if none are chosen. Raises ReproError where it cannot be read."""
+    """Audit one file, by all rules if none are chosen. Raises Refusal where it cannot be read."""
     return _audited(document.read(path), rules() if chosen is None else chosen)
 
 
-def audit_all(tasks: Sequence[Task], jobs: int = 1, strict: bool = False) -> Iterator[Audited]:
+def audit_all(tasks: Sequence[Task], jobs: int = 1, strict: bool = False, language: str = "en") -> Iterator[Audited]:
     """What is said of each file, in their order; what is wrong with one does not keep it from the others.
 
-    jobs    processes; they are started only where there is enough to do
-    strict  whether an internal error is raised, rather than told beside the file in which it happened
+    jobs      processes; they are started only where there is enough to do
+    strict    whether an internal error is raised, rather than told beside the file in which it happened
+    language  in which errors are told
 
-    Raises ReproError if a process is killed.
+    Raises Refusal if a process is killed.
     """
     jobs = min(jobs, len(tasks) // _FEWEST)
     if jobs < 2:
-        yield from (_told(task, strict) for task in tasks)
+        yield from (_told(task, strict, language) for task in tasks)
         return
     from concurrent.futures import ProcessPoolExecutor  # which takes as long to import as all of ours
     from concurrent.futures.process import BrokenProcessPool
@@ -59,10 +60,11 @@ def audit_all(tasks: Sequence[Task], jobs: int = 1, strict: bool = False) -> Ite
 
     with ProcessPoolExecutor(jobs, get_context("spawn"), seldom_look_for_cycles) as pool:
         try:
-            yield from pool.map(partial(_told, strict=strict), tasks, chunksize=_TOGETHER)
+            yield from pool.map(partial(_told, strict=strict, language=language), tasks, chunksize=_TOGETHER)
         except BrokenProcessPool as error:
-            raise ReproError(
-                "a process was killed, most likely for want of memory; --jobs 1 takes the least"
+            raise Refusal(
+                "a process was killed, most likely for want of memory; --jobs 1 takes the least",
+                "一个进程被终止了，多半是内存不够；--jobs 1 占用最少",
             ) from error
 
 
@@ -71,27 +73,26 @@ def seldom_look_for_cycles() -> None:
     gc.set_threshold(200_000, 20, 20)
 
 
-def _told(task: Task, strict: bool) -> Audited:
+def _told(task: Task, strict: bool, language: str) -> Audited:
     """What is said of one file, also where it cannot be audited."""
-    if task.error:
-        return Audited(task.path, error=task.error)
     try:
+        if task.error:
+            raise task.error
         found = document.read(task.path) if task.data is None else document.of(task.path, task.data)
         return _audited(found, [rule for rule in rules() if rule.code in task.codes])
-    except ReproError as error:
-        return Audited(task.path, error=str(error))
+    except Refusal as refusal:
+        return Audited(task.path, error=refusal.words.told(language))
     except Exception as error:
         if strict:
             raise
-        return Audited(
-            task.path, error=f"{task.path}: internal error: {first_line(error)}; --debug shows the traceback"
-        )
+        return Audited(task.path, error=internal(error).said_of(task.path).words.told(language))
 
 
 def _audited(found: Document, chosen: Collection[Rule]) -> Audited:
-    if not is_about_networks(found.content):
-        return Audited(found.path, about_networks=False)
     with limited(found.path):
+        if not is_about_networks(found.content):
+            found.check_kind()
+            return Audited(found.path, about_networks=False)
         found.check()
         program = reading.program(found)
         hidden = suppressions(program)

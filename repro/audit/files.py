@@ -28,6 +28,13 @@ def files(paths: Iterable[str], left_out: Callable[[str], bool] = lambda _: Fals
                 yield file
 
 
+def empty_folders(paths: Iterable[str], left_out: Callable[[str], bool] = lambda _: False) -> Iterator[str]:
+    """Those of the paths that are folders with nothing to audit in them."""
+    for path in paths:
+        if Path(path).is_dir() and not any(files([path], left_out)):
+            yield path
+
+
 def _below(folder: str, left_out: Callable[[str], bool], visited: set[tuple[int, int]]) -> Iterator[str]:
     """`visited`: the folders that were looked into; n folders that link to each other have n! ways through them."""
     try:

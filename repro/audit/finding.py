@@ -39,8 +39,13 @@ class Words:
     zh: str
 
     def format(self, **values: object) -> Words:
-        """With its fields filled in."""
-        return Words(self.en.format(**values), self.zh.format(**values))
+        """With its fields filled in: what has words of its own, by those, in the same language."""
+        worded = {name: value.words if isinstance(value, Place) else value for name, value in values.items()}
+        en, zh = (
+            {name: value.told(language) if isinstance(value, Words) else value for name, value in worded.items()}
+            for language in LANGUAGES
+        )
+        return Words(self.en.format(**en), self.zh.format(**zh))
 
     def told(self, language: str) -> str:
         """The sentence in one of `LANGUAGES`."""
@@ -62,6 +67,13 @@ class Place:
     end_line: int
     end_column: int
     file_line: int
+
+    @property
+    def words(self) -> Words:
+        """The line that it begins in, as a message about another place names it: `line 2`, `cell 3, line 2`."""
+        if self.cell is None:
+            return Words(f"line {self.line}", f"第 {self.line} 行")
+        return Words(f"cell {self.cell}, line {self.line}", f"单元格 {self.cell} 第 {self.line} 行")
 
 
 @dataclass(frozen=True)

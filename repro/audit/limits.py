@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from types import FrameType
 
-from repro.errors import ReproError
+from repro.audit.refusal import Refusal
 
 SECONDS = 1.7  # of this process's time, so that a busy machine makes nothing fail; what is then in C is waited for
 CHARACTERS = 1_500_000  # of code: the largest file of torch has 1.3 million, and 262,000 tokens
@@ -26,18 +26,27 @@ class _TooLateError(BaseException):
 
 
 def check_size(path: str, code: str) -> None:
-    """Raises ReproError for code whose syntax tree would be too large."""
+    """Raises Refusal for code whose syntax tree would be too large."""
     if len(code) > 2 * PARTS and _IMPORTED.search(code):
-        raise ReproError(f"{path}: it imports a name of more than {PARTS:,} parts, which is the most that is read")
+        raise Refusal(
+            f"{path}: it imports a name of more than {PARTS:,} parts, which is the most that is read",
+            f"{path}: 导入的名字超过 {PARTS:,} 段，最多读这么多",
+        )
     if len(code) > CHARACTERS:
-        raise ReproError(f"{path}: it has {len(code):,} characters of code, and at most {CHARACTERS:,} are read")
+        raise Refusal(
+            f"{path}: it has {len(code):,} characters of code, and at most {CHARACTERS:,} are read",
+            f"{path}: 代码有 {len(code):,} 个字符，最多读 {CHARACTERS:,} 个",
+        )
     if len(code) > TOKENS and sum(1 for _ in _TOKEN.finditer(code)) > TOKENS:
-        raise ReproError(f"{path}: it has more than {TOKENS:,} words and signs of code, which is the most that is read")
+        raise Refusal(
+            f"{path}: it has more than {TOKENS:,} words and signs of code, which is the most that is read",
+            f"{path}: 代码超过 {TOKENS:,} 个单词和符号，最多读这么多",
+        )
 
 
 @contextmanager
 def limited(path: str, seconds: float = SECONDS) -> Iterator[None]:
-    """Raises ReproError where the block takes longer, needs more memory than there is, or nests too deeply.
+    """Raises Refusal where the block takes longer, needs more memory than there is, or nests too deeply.
 
     The time is measured where a signal can be had: in the main thread, and not on Windows.
     """
@@ -57,8 +66,10 @@ def limited(path: str, seconds: float = SECONDS) -> Iterator[None]:
                 signal.setitimer(signal.ITIMER_PROF, 0)
                 signal.signal(signal.SIGPROF, before)
     except _TooLateError:
-        raise ReproError(f"{path}: it was given up after {seconds:g} s") from None
+        raise Refusal(
+            f"{path}: it was given up after {seconds:g} s", f"{path}: 读了 {seconds:g} 秒还没读完，已放弃"
+        ) from None
     except RecursionError:
-        raise ReproError(f"{path}: what is in it is nested too deeply to be read") from None
+        raise Refusal(f"{path}: what is in it is nested too deeply to be read", f"{path}: 嵌套太深，读不了") from None
     except MemoryError:
-        raise ReproError(f"{path}: there is not enough memory to read it") from None
+        raise Refusal(f"{path}: there is not enough memory to read it", f"{path}: 内存不够，读不了") from None

@@ -18,7 +18,7 @@ from repro.audit.finding import Confidence, Finding, Place, Severity, Words
 from repro.audit.program import Program
 from repro.audit.report import Explained
 
-_MARK = re.compile(r"[ \t]*#\s*<-\s*$", re.MULTILINE)  # of a line in which a rule finds something
+_MARK = re.compile(r"[ \t]*# <- (?:bug|risk|note)$", re.MULTILINE)  # of a line in which a rule finds something
 
 
 @dataclass(frozen=True)
@@ -26,7 +26,8 @@ class Hit:
     """One place that a rule points at.
 
     at          a node of the program's tree, or where it stood in the document
-    values      what the message's fields are filled with, and what JSON has as the evidence
+    values      what the message's fields are filled with, and what JSON has as the evidence: of another place, under
+                a name that ends in `line`, its numbers; `Words` are in the message alone
     severity    in place of the rule's, likewise the confidence
     """
 
@@ -63,7 +64,7 @@ class Rule:
 
     @property
     def invalid(self) -> Sequence[str]:
-        """Programs in which it finds the lines that end in `# <-`, and no others."""
+        """Programs in which it finds the lines that end in `# <- bug` (or `risk`, or `note`), and no others."""
         return tuple(self.module.INVALID)
 
     def page(self, language: str) -> str:
@@ -84,7 +85,19 @@ class Rule:
             symbol = "" if isinstance(hit.at, Place) else program.symbol(hit.at)
             severity, confidence = hit.severity or self.severity, hit.confidence or self.confidence
             message = self.message.format(**hit.values)
-            yield Finding(self.code, self.name, severity, confidence, message, program.path, place, symbol, hit.values)
+            evidence = dict(_evidence(hit.values))
+            yield Finding(self.code, self.name, severity, confidence, message, program.path, place, symbol, evidence)
+
+
+def _evidence(values: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:
+    """What a hit rests on, in JSON types."""
+    for name, value in values.items():
+        if isinstance(value, Place):
+            yield name, value.line
+            if value.cell is not None:
+                yield f"{name.removesuffix('line')}cell", value.cell
+        elif not isinstance(value, Words):
+            yield name, value
 
 
 def rule(code: str, severity: Severity, confidence: Confidence, *, en: str, zh: str) -> Callable[[Check], Rule]:

@@ -4,8 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from repro.audit.finding import Words
+from repro.audit.refusal import Refusal
 from repro.audit.rule import Rule, rules
-from repro.errors import ReproError
+
+_ALIKE = str.maketrans("OIL", "011")  # letters that are taken for digits
 
 
 def matching(word: str) -> tuple[Rule, ...]:
@@ -17,20 +20,30 @@ def matching(word: str) -> tuple[Rule, ...]:
 
 
 def rules_for(word: str) -> tuple[Rule, ...]:
-    """The same. Raises ReproError, naming the closest, where there are none."""
+    """The same. Raises Refusal, naming the closest, where there are none."""
     found = matching(word)
     if not found:
-        known = [text for rule in rules() for text in (rule.code, rule.name)]
-        import difflib  # for mistakes only
-
-        close = difflib.get_close_matches(word.strip(), known, n=3, cutoff=0.5)
-        hint = f"closest: {', '.join(close)}" if close else "`repro explain` lists them all"
-        raise ReproError(f"no rule is called {word!r}; {hint}")
+        close = closest(word)
+        hint = Words(f"closest: {', '.join(close)}", f"最接近的是 {'、'.join(close)}")
+        if not close:
+            hint = Words("`repro explain` lists them all", "`repro explain` 列出全部规则")
+        raise Refusal(f"no rule is called {word!r}; {hint.en}", f"没有叫 {word!r} 的规则；{hint.zh}")
     return found
 
 
+def closest(word: str, surely: bool = False) -> list[str]:
+    """The codes and names that are most like a word, the first of them most; `surely`: also if none is very much."""
+    import difflib  # for mistakes only
+
+    known = [text for rule in rules() for text in (rule.code, rule.name)]
+    code = word.strip().upper().translate(_ALIKE)
+    if code in known:
+        return [code]
+    return difflib.get_close_matches(word.strip(), known, n=3, cutoff=0.0 if surely else 0.5)
+
+
 def selected(select: Sequence[str], ignore: Sequence[str]) -> tuple[Rule, ...]:
-    """The rules that are chosen, all if nothing is, without those that are left out. Raises ReproError."""
+    """The rules that are chosen, all if nothing is, without those that are left out. Raises Refusal."""
     chosen = {rule.code for word in select for rule in rules_for(word)} if select else {rule.code for rule in rules()}
     out = {rule.code for word in ignore for rule in rules_for(word)}
     return tuple(rule for rule in rules() if rule.code in chosen - out)

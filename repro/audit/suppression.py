@@ -11,6 +11,7 @@ from dataclasses import dataclass
 
 from repro.audit.finding import Finding, Place
 from repro.audit.program import Program, span
+from repro.audit.rule import rules
 
 _COMMENT = re.compile(r"#\s*repro:\s*ignore(?P<file>-file)?(?![\w-])\s*(?:\[(?P<rules>[^\]]*)\])?")
 _STATEMENTS: tuple[type[ast.stmt | ast.ExceptHandler], ...] = (*ast.stmt.__subclasses__(), ast.ExceptHandler)
@@ -41,6 +42,11 @@ class Suppression:
 def is_called(word: str, code: str, name: str) -> bool:
     """Whether a word stands for a rule."""
     return word.upper() == code or word.lower().replace("_", "-") == name
+
+
+def is_known(word: str) -> bool:
+    """Whether a word stands for any rule."""
+    return any(is_called(word, each.code, each.name) for each in rules())
 
 
 def suppressions(program: Program) -> tuple[Suppression, ...]:

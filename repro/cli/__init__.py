@@ -17,7 +17,7 @@ from typing import NoReturn
 
 import repro
 from repro import process
-from repro.cli.messages import tell
+from repro.cli.messages import language_of_the_locale, tell, tell_error
 from repro.errors import ReproError, first_line
 
 # Command -> the module that has it, in the order of the help.
@@ -53,16 +53,21 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except Exception as error:
         if options.debug:
             raise
-        tell(_told(error))
+        _tell(error, options)
         return 2
 
 
-def _told(error: Exception) -> str:
+def _tell(error: Exception, options: argparse.Namespace) -> None:
+    from repro.audit.refusal import Refusal
     from repro.models import UnknownVariantError  # a third of the time in which a command starts that needs no networks
 
-    if isinstance(error, (ReproError, UnknownVariantError)):
-        return f"error: {error}"
-    return f"internal error: {first_line(error)}; --debug shows the traceback"
+    if isinstance(error, Refusal):
+        language = options.lang or language_of_the_locale()
+        tell_error(error.words.told(language), language)
+    elif isinstance(error, (ReproError, UnknownVariantError)):
+        tell_error(str(error))
+    else:
+        tell(f"internal error: {first_line(error)}; --debug shows the traceback")
 
 
 def run() -> NoReturn:

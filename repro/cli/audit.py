@@ -10,16 +10,22 @@ from io import TextIOWrapper
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from repro.audit.finding import LANGUAGES
+from repro.audit.finding import LANGUAGES, Words
+from repro.audit.refusal import Refusal
 from repro.audit.report import Audited, Explained, exit_code
-from repro.cli.messages import tell
+from repro.cli.messages import language_of_the_locale, tell, tell_error
 from repro.cli.options import Verbs, add_formats, count
-from repro.errors import ReproError
 
 if TYPE_CHECKING:
     from repro.audit.engine import Task
 
 _STANDARD_INPUT = "-"
+_NOTHING_TO_AUDIT = Words(
+    "{folder}: there is nothing to audit in this folder; expected files that end in {kinds}; hidden and excluded ones "
+    "do not count, and others can be given by name",
+    "{folder}: 这个文件夹里没有可以审查的文件；文件名应当以 {kinds} 结尾，隐藏的和排除的不算；"
+    "其他文件可以直接给出文件名",
+)
 
 
 def add(verbs: Verbs, _: argparse.ArgumentParser) -> None:
@@ -29,16 +35,29 @@ def add(verbs: Verbs, _: argparse.ArgumentParser) -> None:
         help="what is wrong with networks in source files, notebooks and tutorials",
         description="Read Python files, notebooks, Markdown, saved HTML or pasted text, and tell what is wrong with "
         "the networks and training loops in them. Nothing of them is run.",
-        epilog="exit status: 0 neither bug nor risk, 1 some, 2 something could not be audited",
+        epilog="Cells of a notebook are counted from 0, Markdown cells included; lines from 1, within their cell. "
+        "A line that ends in `# repro: ignore[CNN401]` is accepted as it is; `# repro: ignore-file[CNN401]` above the "
+        "first statement is about the whole file; without brackets, either is about all rules. Exit status: 0 neither "
+        "bug nor risk, 1 some, 2 something could not be audited.",
     )
-    verb.add_argument("paths", metavar="PATH", nargs="+", help="files and folders; - is text on standard input")
-    verb.add_argument("--format", choices=("text", "json", "sarif", "html", "github"), default="text")
+    verb.add_argument("paths", metavar="PATH", nargs="+", help="files and folders; - is standard input")
+    verb.add_argument(
+        "--format", choices=("text", "json", "sarif", "html", "github"), default="text", help="default: text"
+    )
     verb.add_argument("--output", type=Path, metavar="FILE", help="where the report goes (default: standard output)")
     verb.add_argument("--lang", choices=LANGUAGES, help="default: the project's configuration, or the locale")
-    which = "codes, beginnings of codes such as CNN4, or names; separated by commas, may be repeated"
+    which = (
+        "codes such as CNN401, beginnings such as CNN4, or names such as softmax-before-loss; separated by commas, "
+        "may be repeated"
+    )
     verb.add_argument("--select", type=_words, action="extend", metavar="RULES", help=f"only these: {which}")
     verb.add_argument("--ignore", type=_words, action="extend", metavar="RULES", help="all but these, likewise")
-    verb.add_argument("--stdin-name", default="<stdin>", metavar="NAME", help="what standard input is called, and is")
+    verb.add_argument(
+        "--stdin-name",
+        default="<stdin>",
+        metavar="NAME",
+        help="what standard input is called; a name such as x.py also says what it is (default: told by how it begins)",
+    )
     verb.add_argument("--jobs", type=count, metavar="N", help="processes (default: as many as there are cores)")
     verb.add_argument("--debug", action="store_true", help="show the traceback of an error")
     verb.set_defaults(run=_audit)
@@ -56,11 +75,16 @@ def _words(text: str) -> list[str]:
 
 def _audit(options: argparse.Namespace) -> int:
     from repro.audit import engine
+    from repro.audit.files import empty_folders
+    from repro.audit.source.document import KINDS
 
     engine.seldom_look_for_cycles()
     tasks, configured = _tasks(options)
-    language = options.lang or configured or _locale()
-    audited = engine.audit_all(tasks, options.jobs or _cores(), strict=options.debug)
+    options.lang = language = options.lang or configured or language_of_the_locale()
+    for folder in empty_folders(options.paths, _is_excluded):
+        kinds = Words(", ", "、").told(language).join(KINDS)
+        tell(_NOTHING_TO_AUDIT.told(language).format(folder=folder, kinds=kinds))
+    audited = engine.audit_all(tasks, options.jobs or _cores(), strict=options.debug, language=language)
     done, told = [], {""}
     for each in audited:
         done.append(each)
@@ -68,11 +92,11 @@ def _audit(options: argparse.Namespace) -> int:
             _print(_text(each, language, _is_coloured()))
         if each.error not in told:  # one may be of all files of a project
             told.add(each.error)
-            tell(f"error: {each.error}")
+            tell_error(each.error, language)
     if options.output is not None:
         _write(options.output, _rendered(options.format, done, language))
     elif options.format == "text":
-        _print([_total(done, language)])
+        _print(_total(done, language))
     else:
         _print(_rendered(options.format, done, language))
     return exit_code(done)
@@ -87,7 +111,7 @@ def _tasks(options: argparse.Namespace) -> tuple[list[Task], str | None]:
 
     data = sys.stdin.buffer.read() if _STANDARD_INPUT in options.paths else None
     tasks, languages = [], []
-    for path in files(options.paths, lambda path: configuration.nearest(path).leaves_out(path)):
+    for path in files(options.paths, _is_excluded):
         given = path == _STANDARD_INPUT
         name = options.stdin_name if given else path
         project = configuration.nearest(name)
@@ -97,13 +121,19 @@ def _tasks(options: argparse.Namespace) -> tuple[list[Task], str | None]:
     return tasks, next(filter(None, languages), None)
 
 
+def _is_excluded(path: str) -> bool:
+    from repro.audit import configuration
+
+    return configuration.nearest(path).leaves_out(path)
+
+
 def _rendered(form: str, files: Sequence[Audited], language: str) -> Iterator[str]:
     """The lines, or larger pieces, of the whole report."""
     match form:
         case "text":
             for each in files:
                 yield from _text(each, language, coloured=False)
-            yield _total(files, language)
+            yield from _total(files, language)
         case "json":
             from repro.render.audit import json
 
@@ -128,10 +158,10 @@ def _text(audited: Audited, language: str, coloured: bool) -> Iterator[str]:
     yield from text.lines(audited, language, coloured)
 
 
-def _total(files: Sequence[Audited], language: str) -> str:
+def _total(files: Sequence[Audited], language: str) -> Iterator[str]:
     from repro.render.audit import text
 
-    return text.total(files, language)
+    yield from text.total(files, language)
 
 
 def _explain(options: argparse.Namespace) -> int:
@@ -139,7 +169,7 @@ def _explain(options: argparse.Namespace) -> int:
     from repro.render.audit import rules as rendering
 
     chosen = [rule.explained for rule in rules_for(options.rule)] if options.rule else _explained()
-    language = options.lang or _locale()
+    language = options.lang or language_of_the_locale()
     if options.format == "json":
         from repro.render import json
 
@@ -174,18 +204,13 @@ def _write(file: Path, lines: Iterable[str]) -> None:
     try:
         atomic.write(file, content)
     except OSError as error:
-        raise ReproError(f"{file}: the report cannot be written: {error.strerror or error}") from error
+        why = error.strerror or error
+        raise Refusal(f"the report cannot be written: {why}", f"报告无法写入：{why}").said_of(str(file)) from error
 
 
 def _is_coloured() -> bool:
     """Whether somebody looks who wants colours: https://no-color.org."""
     return sys.stdout.isatty() and not os.environ.get("NO_COLOR") and os.environ.get("TERM") != "dumb"
-
-
-def _locale() -> str:
-    """The language of messages, as POSIX orders the variables that tell it."""
-    told = next(filter(None, map(os.environ.get, ("LC_ALL", "LC_MESSAGES", "LANG"))), "")
-    return "zh" if told.lower().startswith("zh") else "en"
 
 
 def _cores() -> int:

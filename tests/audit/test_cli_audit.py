@@ -73,18 +73,93 @@ def test_what_cannot_be_read_is_told_and_the_others_are_audited(
     assert [finding["code"] for finding in json.loads(out)["findings"]] == ["CNN401"]
     first, second = err.splitlines()
     assert first.startswith("repro: error: b.ipynb: it is no notebook: ")
-    assert second.startswith("repro: error: none.py: it is no file; give files, or folders with ")
+    assert second == "repro: error: none.py: there is no such file or folder; check its name and the current folder"
 
 
-def test_standard_input_is_text_or_what_its_name_says(
+@pytest.mark.parametrize(
+    ("name", "data", "told"),
+    [
+        ("a.ipynb", b'{"cells": [', "it is no notebook: its JSON is broken or incomplete: "),
+        ("a.ipynb", b"\x89PNG\r\n" + bytes(range(256)), "it is binary; expected Python, a notebook, "),
+        ("a.py", bytes(range(256)), "it is binary; "),
+        ("a.txt", bytes(range(256)), "it is binary; "),
+    ],
+)
+@pytest.mark.parametrize("given", ["name", "folder"])
+def test_what_is_not_what_its_name_says_is_told_as_not_read(
+    folder: Path, capsys: pytest.CaptureFixture[str], name: str, data: bytes, told: str, given: str
+) -> None:
+    (folder / name).write_bytes(data)
+    assert main(["audit", name if given == "name" else "."]) == 2
+    out, err = capsys.readouterr()
+    assert out == "1 file: 1 not read\n"
+    assert err.startswith(f"repro: error: {name}: {told}")
+    assert err.count("\n") == 1
+
+
+def test_a_notebook_that_nothing_was_written_to_is_one(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (folder / "new.ipynb").touch()
+    assert main(["audit", "new.ipynb"]) == 0
+    assert capsys.readouterr().out == "1 file: 1 without PyTorch\n"
+
+
+def test_a_folder_with_nothing_to_audit_is_told(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (folder / "inner").mkdir()
+    (folder / "inner" / "a.rst").touch()
+    assert main(["audit", "inner"]) == 0
+    out, err = capsys.readouterr()
+    assert out == "0 files\n"
+    assert err.startswith("repro: inner: there is nothing to audit in this folder; expected files that end in .py, ")
+    assert err.count("\n") == 1
+
+
+def test_cells_are_counted_from_0_and_that_is_said_once(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (folder / "net.ipynb").write_text(notebook(SOFTMAX))
+    (folder / "net.py").write_text(SOFTMAX)
+    note = "Cells are counted from 0, Markdown cells included."
+    main(["audit", "net.ipynb", "net.py"])
+    out = capsys.readouterr().out
+    assert "net.ipynb:cell 1:7:16: " in out
+    assert out.endswith(f"\n2 files: 2 bugs\n{note}\n")
+    assert out.count(note) == 1
+    main(["audit", "net.py"])
+    assert note not in capsys.readouterr().out
+    main(["audit", "net.ipynb", "--format", "html"])
+    assert capsys.readouterr().out.count(note) == 1
+
+
+def test_errors_are_told_in_the_language_of_the_rest(
     folder: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    for name, text in (("<stdin>", SOFTMAX), ("net.py", SOFTMAX), ("n.ipynb", notebook(SOFTMAX))):
+    (folder / "a.ipynb").write_text('{"torch": ')
+    (folder / "empty").mkdir()
+    (folder / "net.py").write_text(SOUND)
+    monkeypatch.setenv("LANG", "zh_CN.UTF-8")
+    assert main(["audit", "a.ipynb", "none.py", "empty", "--format", "json"]) == 2
+    out, err = capsys.readouterr()
+    nothing, broken, missing = err.splitlines()
+    assert nothing.startswith("repro: empty: 这个文件夹里没有可以审查的文件；文件名应当以 .py、")
+    assert broken.startswith("repro: 错误：a.ipynb: 这不是笔记本：其中的 JSON 有错或不完整：")
+    assert missing == "repro: 错误：none.py: 没有这个文件或文件夹；请检查名字和当前所在的文件夹"
+    assert [each["error"][:12] for each in json.loads(out)["files"]] == ["a.ipynb: 这不是", "none.py: 没有这"]
+    assert main(["audit", "net.py", "--select", "CNN40l"]) == 2
+    assert capsys.readouterr().err.startswith("repro: 错误：没有叫 'CNN40l' 的规则；最接近的是 CNN4")
+    assert main(["audit", "net.py", "--output", "missing/report"]) == 2
+    assert capsys.readouterr().err.startswith("repro: 错误：missing/report: 报告无法写入：")
+    assert main(["explain", "CNN40l", "--lang", "en"]) == 2
+    assert capsys.readouterr().err.startswith("repro: error: no rule is called 'CNN40l'; closest: CNN4")
+
+
+def test_standard_input_is_what_its_name_says_or_what_it_begins_like(
+    folder: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    cases = [("<stdin>", SOFTMAX), ("net.py", SOFTMAX), ("n.ipynb", notebook(SOFTMAX)), ("<stdin>", notebook(SOFTMAX))]
+    for name, text in cases:
         monkeypatch.setattr("sys.stdin", io.TextIOWrapper(io.BytesIO(text.encode())))
         arguments = [] if name == "<stdin>" else ["--stdin-name", name]
         assert main(["audit", "-", *arguments, "--format", "json", "--select", "CNN401"]) == 1
         (found,) = json.loads(capsys.readouterr().out)["findings"]
-        assert (found["path"], found["line"]) == (name, 7)
+        assert (found["path"], found["line"], found["cell"]) == (name, 7, 1 if '"cells"' in text else None)
 
 
 def test_rules_are_selected_and_ignored(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -210,9 +285,9 @@ def test_json_is_json_in_any_encoding(folder: Path, form: str) -> None:
     command = [sys.executable, "-m", "repro", "audit", ".", "caf\u00e9.py", "--format", form, "--lang", "zh"]
     done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
     assert done.returncode == 2
-    assert r"repro: error: caf\xe9.py: it is no file; " in done.stderr
+    assert r"caf\xe9.py: \u6ca1\u6709\u8fd9\u4e2a\u6587\u4ef6" in done.stderr
     (found,) = json.loads(done.stdout)["findings"] if form == "json" else json.loads(done.stdout)["runs"][0]["results"]
-    assert "caf\u00e9.py: it is no file; " in str(json.loads(done.stdout))
+    assert "caf\u00e9.py: 没有这个文件" in str(json.loads(done.stdout))
     assert (name if form == "json" else "%C3%A9t%C3%A9%20%F0%9F%98%80.py") in str(found)
 
 

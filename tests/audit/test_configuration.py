@@ -8,7 +8,7 @@ import pytest
 
 from repro.audit import configuration
 from repro.audit.configuration import nearest
-from repro.audit.selection import rules_for, selected
+from repro.audit.selection import closest, rules_for, selected
 from repro.errors import ReproError
 
 
@@ -67,17 +67,31 @@ def test_exclude_leaves_out_files_and_folders(folder: Path) -> None:
 )
 def test_a_wrong_value_is_told_with_file_key_and_what_was_expected(folder: Path, text: str, told: str) -> None:
     write(folder, f"[tool.repro.audit]\n{text}\n")
-    assert nearest("a.py").error.startswith(f"{folder / 'pyproject.toml'}: tool.repro.audit{told}")
+    assert str(nearest("a.py").error).startswith(f"{folder / 'pyproject.toml'}: tool.repro.audit{told}")
 
 
 def test_a_wrong_table_and_wrong_syntax_are_told(folder: Path) -> None:
     write(folder, "[tool.repro]\naudit = 3\n")
-    assert nearest("a.py").error.endswith("pyproject.toml: tool.repro.audit: 3 was given; expected a table")
+    assert str(nearest("a.py").error).endswith("pyproject.toml: tool.repro.audit: 3 was given; expected a table")
     write(folder / "inner", "[tool.repro.audit\n")
-    assert "inner/pyproject.toml: it is no TOML: " in nearest("inner/a.py").error
+    assert "inner/pyproject.toml: it is no TOML: " in str(nearest("inner/a.py").error)
     write(folder / "deep", f"repro = {'[' * 5000}{']' * 5000}\n")
-    assert nearest("deep/a.py").error.endswith("deep/pyproject.toml: it is nested too deeply")
+    assert str(nearest("deep/a.py").error).endswith("deep/pyproject.toml: it is nested too deeply")
     assert not nearest("deep/a.py").leaves_out("deep/a.py")
+
+
+def test_what_is_wrong_is_told_in_chinese_too(folder: Path) -> None:
+    for text, told in (
+        ("select = 'CNN4'", ".select: 给出的是 'CNN4'；应当是规则的列表，每条都是字符串"),
+        ("lang = 'fr'", ".lang: 给出的是 'fr'；应当是 en、zh 之一"),
+        ("selct = []", ": 没有 'selct' 这个键；应当是 select"),
+        ("select = ['CNN999']", ".select: 没有叫 'CNN999' 的规则；最接近的是 CNN"),
+    ):
+        write(folder, f"[tool.repro.audit]\n{text}\n")
+        configuration._of.cache_clear()
+        error = nearest("a.py").error
+        assert error is not None
+        assert error.words.zh.startswith(f"{folder / 'pyproject.toml'}: tool.repro.audit{told}")
 
 
 def test_rules_are_called_by_code_by_its_beginning_or_by_name() -> None:
@@ -91,6 +105,14 @@ def test_rules_are_called_by_code_by_its_beginning_or_by_name() -> None:
 def test_an_unknown_rule_is_answered_with_the_closest(word: str) -> None:
     with pytest.raises(ReproError, match=r"no rule is called .*; (closest: |`repro explain` lists them all)"):
         rules_for(word)
+
+
+@pytest.mark.parametrize(
+    ("word", "first"), [("CNN4O1", "CNN401"), ("cnn40l", "CNN401"), ("undefined-nam", "undefined-name")]
+)
+def test_the_closest_comes_first(word: str, first: str) -> None:
+    assert closest(word)[0] == first
+    assert closest("qqqq") == []
 
 
 def test_what_is_ignored_is_not_selected() -> None:

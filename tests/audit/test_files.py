@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from repro.audit.files import files
+from repro.audit.files import empty_folders, files
 
 
 def make(folder: Path, *names: str) -> None:
@@ -54,6 +54,14 @@ def test_each_file_is_given_once_and_what_is_not_there_too(folder: Path) -> None
 def test_what_the_project_leaves_out_is_not_looked_into(folder: Path) -> None:
     make(folder, "a/b.py", "c/d.py")
     assert list(files(["."], lambda path: path == "a")) == ["c/d.py"]
+
+
+def test_folders_with_nothing_to_audit_are_known(folder: Path) -> None:
+    make(folder, "a/b.py", "c/d.rst", "e/.f.py", "g/h/i.py", "j.rst")
+    (folder / "k").mkdir()
+    given = ["a", "c", "e", "g", "j.rst", "k", "missing", "./a"]
+    assert list(empty_folders(given)) == ["c", "e", "k"]
+    assert list(empty_folders(given, lambda path: path == "g/h")) == ["c", "e", "g", "k"]
 
 
 @pytest.mark.skipif(not hasattr(os, "geteuid") or os.geteuid() == 0, reason="the superuser may read everything")

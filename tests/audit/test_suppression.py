@@ -59,6 +59,17 @@ def test_another_rule_is_not_suppressed_and_the_comment_is_told(folder: Path) ->
     assert (found.place.line, found.place.column) == (7, len(RETURN) + 3)
 
 
+@pytest.mark.parametrize(
+    ("word", "closest"),
+    [("CNN4O1", "CNN401"), ("softmax-befor-loss", "softmax-before-loss"), ("CNN4", "CNN"), ("E501", "")],
+)
+def test_a_rule_that_there_is_not_is_told_with_the_closest(folder: Path, word: str, closest: str) -> None:
+    assert codes(folder, commented(f"# repro: ignore[{word}]")) == ["CNN401", "CNN902"]
+    found = audit("net.py").findings[1]
+    assert found.message.en.startswith(f"no rule is called {word}, which this comment names; the closest is {closest}")
+    assert codes(folder, commented(f"# repro: ignore[CNN401, {word}]")) == ["CNN902"]
+
+
 def test_a_comment_does_not_hide_what_is_said_of_itself_unless_it_names_that(folder: Path) -> None:
     assert codes(folder, "import torch\nprint(torch)  # repro: ignore\n") == ["CNN901"]
     assert codes(folder, "import torch\nprint(torch)  # repro: ignore[CNN901]\n") == []

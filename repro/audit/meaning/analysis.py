@@ -9,6 +9,8 @@ from functools import cached_property
 from typing import Any, TypeVar
 
 from repro.audit.meaning.interpreter import Choice, Interpreter, OutOfStepsError
+from repro.audit.meaning.nesting import is_inside
+from repro.audit.meaning.parts import parts
 from repro.audit.meaning.values import UNKNOWN, Class, Event, Function, Instance, Layer, Op, Tensor
 from repro.audit.program import Program
 
@@ -47,7 +49,7 @@ class Analysis:
             return False
         passed = [node for run in self.runs for node in run.chosen if not _shapes_nothing(node.test)]
         kinds = [node for run in self.runs for node in run.chosen if _asks_for_a_kind(node.test)]
-        chosen = {node.lineno for node in passed if not any(_is_inside(node, kind) for kind in kinds)}
+        chosen = {node.lineno for node in passed if not any(is_inside(node, kind) for kind in kinds)}
         layers = {getattr(each.call, "lineno", 0) for each in self.layers() if not each.short.endswith("Loss")}
         spans = [range(each.lineno, (each.end_lineno or each.lineno) + 1) for each in self.program.named]
         return not any(not chosen.isdisjoint(span) and not layers.isdisjoint(span) for span in spans)
@@ -147,10 +149,6 @@ def _shapes_nothing(test: ast.expr) -> bool:
     return _asks_for_a_kind(test) or any(isinstance(x, ast.Attribute) and x.attr == "training" for x in ast.walk(test))
 
 
-def _is_inside(node: ast.expr | ast.stmt, other: ast.expr | ast.stmt) -> bool:
-    return other.lineno <= node.lineno <= (other.end_lineno or other.lineno)
-
-
 class Run:
     """Everything that a program runs, and then what it only defines.
 
@@ -180,13 +178,22 @@ class Run:
         for network in [each for each in run.made if isinstance(each, Instance) and each.of.is_module]:
             if not any(each is network for each, _ in run.returned):
                 self._run(self._alone.get(id(network)), network, _images(network))
+        for chain in self._uncalled() if self._first is None else ():
+            self._run(None, chain, UNKNOWN)
+
+    def _uncalled(self) -> list[Layer]:
+        """The `Sequential`s that the top of the program gives a name and that nothing calls."""
+        run = self.interpreter
+        named = [each for each in run.top.names.values() if isinstance(each, Layer) and each.short == "Sequential"]
+        called = {id(op.layer) for op in run.ops} if named else set()
+        return [each for each in named if called.isdisjoint(map(id, parts(each)))]
 
     def _defined(self, kind: type[Found]) -> list[Found]:
         """What the program defines at its top, without what the first run has settled."""
         found = [value for value in self.interpreter.top.names.values() if isinstance(value, kind)]
         return [each for each in found if self._first is None or each.node in self._first._choosing]
 
-    def _run(self, node: ast.AST | None, what: Function | Class | Instance, *arguments: Any) -> Any:
+    def _run(self, node: ast.AST | None, what: Function | Class | Instance | Layer, *arguments: Any) -> Any:
         """Run something alone; node: what it is counted to."""
         run = self.interpreter
         choices, made = run.choices, len(run.made)

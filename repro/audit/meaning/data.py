@@ -8,10 +8,19 @@ from collections.abc import Iterator
 from typing import Any
 
 from repro.audit.meaning.analysis import Analysis
+from repro.audit.meaning.operations import pair
 from repro.audit.meaning.values import Made, Round
 from repro.audit.program import Program
 
 GREY = frozenset({"MNIST", "FashionMNIST", "KMNIST", "QMNIST", "EMNIST", "USPS"})  # datasets with one channel
+
+# The sides of images that are all of one size, and what of transforms leaves them alone, or says another one.
+_SIDES = {**dict.fromkeys(GREY, 28), "USPS": 16, "CIFAR10": 32, "CIFAR100": 32, "SVHN": 32}
+_KEEPING = frozenset(
+    "ToTensor Normalize Grayscale RandomGrayscale ColorJitter RandomErasing RandomHorizontalFlip RandomVerticalFlip "
+    "RandomRotation RandomAffine PILToTensor ConvertImageDtype ToImage ToDtype".split()
+)
+_SIZING = frozenset({"Resize", "CenterCrop", "RandomCrop", "RandomResizedCrop"})
 
 Figures = tuple[float, ...]
 
@@ -70,10 +79,29 @@ def _given(compose: Made) -> list[Any]:
 def datasets(program: Program) -> Iterator[tuple[Made, list[Made]]]:
     """The datasets of torchvision whose transform is known, and its steps."""
     for dataset in made(program, "torchvision.datasets."):
-        position = 1 if dataset.short.endswith("Folder") else 2
-        steps = steps_of(dataset.argument(position, "transform"))
+        steps = _steps(dataset)
         if steps is not None:
             yield dataset, steps
+
+
+def _steps(dataset: Made) -> list[Made] | None:
+    position = 1 if dataset.short.endswith("Folder") else 2
+    return steps_of(dataset.argument(position, "transform"))
+
+
+def side_of(dataset: Made) -> int | None:
+    """The side of the square images that a dataset of torchvision gives; None if it is not known."""
+    side = _SIDES.get(dataset.short) if dataset.kind.startswith("torchvision.datasets.") else None
+    steps = _steps(dataset)
+    for step in steps or ():
+        if step.short in _SIZING:
+            size = step.argument(0, "size")
+            keeps_shape = step.short == "Resize" and isinstance(size, int) and side is None
+            sides = None if keeps_shape else pair(size)
+            side = sides[0] if sides is not None and sides[0] == sides[1] else None
+        elif step.short not in _KEEPING:
+            return None
+    return side if steps is not None else None
 
 
 def is_for_test(dataset: Made) -> bool:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 
 from repro.audit.meaning.values import Op
@@ -41,6 +42,11 @@ def back(op: Op) -> Iterator[Op]:
     while op.inputs:
         op = op.inputs[0]
         yield op
+
+
+def written(op: Op) -> ast.AST:
+    """Where an operation is written down: its module, if it stands in one row with what it is given; else its call."""
+    return op.where if op.inputs and op.node is op.inputs[0].node else op.node
 
 
 def judged(loss: Op) -> Op | None:

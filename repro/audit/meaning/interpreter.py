@@ -153,6 +153,7 @@ class Interpreter:
         self._rounds_around: list[Round] = []
         self._grad = True  # whether autograd records
         self._depth = 0
+        self._parameters_of: dict[ast.AST, dict[str, Any]] = {}  # of the functions that run, the innermost call
 
     # --- statements ---------------------------------------------------------------------------------------------------
 
@@ -164,12 +165,13 @@ class Interpreter:
             except (_Returned, _Left, _Raised):
                 continue
 
-    def alone(self, what: Function | Class | Instance, *arguments: Any) -> Any:
+    def alone(self, what: Function | Class | Instance | Layer, *arguments: Any) -> Any:
         """What something gives that the program itself does not call."""
-        self.tell("alone", what.of.node if isinstance(what, Instance) else what.node)
+        node = what.of.node if isinstance(what, Instance) else what.call if isinstance(what, Layer) else what.node
+        self.tell("alone", node)
         self._grad = True
         with suppress(_Returned, _Left, _Raised):
-            return self.call(what, list(arguments), {}, what.of.node if isinstance(what, Instance) else what.node)
+            return self.call(what, list(arguments), {}, node)
         return UNKNOWN
 
     def _block(self, body: Iterable[ast.stmt], scope: Scope) -> None:
@@ -703,7 +705,21 @@ class Interpreter:
         return made
 
     def _run_function(self, function: Function, parameters: dict[str, Any]) -> Any:
-        self.called.add(id(function.node))
+        node = function.node
+        self.called.add(id(node))
+        outer = self._parameters_of.get(node)
+        if outer is not None and not _goes_on(parameters, outer):
+            return UNKNOWN
+        self._parameters_of[node] = parameters
+        try:
+            return self._run_body(function, parameters)
+        finally:
+            if outer is None:
+                del self._parameters_of[node]
+            else:
+                self._parameters_of[node] = outer
+
+    def _run_body(self, function: Function, parameters: dict[str, Any]) -> Any:
         scope = Scope(function.outside if isinstance(function.outside, Scope) else None)
         if function.holder is not None and scope.outside is not None and scope.outside.holder is function.holder:
             scope.outside = scope.outside.outside  # methods do not see the names of their class
@@ -846,10 +862,20 @@ def _grows(kind: ast.operator, left: Any, right: Any) -> bool:
 
 
 def _shallow(value: Any) -> bool:
-    """Whether it is plain, or a list or tuple of plain things: comparing what is nested deeply may take for ever."""
-    return isinstance(value, _PLAIN) or (
-        isinstance(value, list | tuple) and all(isinstance(each, _PLAIN) for each in value)
-    )
+    """Whether it is plain, or holds plain things only: comparing what is nested deeply may take for ever."""
+    if isinstance(value, list | tuple | dict):
+        return all(isinstance(each, _PLAIN) for each in (value.values() if isinstance(value, dict) else value))
+    return isinstance(value, _PLAIN)
+
+
+def _goes_on(parameters: dict[str, Any], outer: dict[str, Any]) -> bool:
+    """Whether a function that calls itself may get nearer to its end: whether anything is known to have changed."""
+    for name, each in parameters.items():
+        before = outer.get(name)
+        same = each is before or (_shallow(each) and _shallow(before) and each == before)
+        if not same and each is not UNKNOWN:
+            return True
+    return False
 
 
 def _vague(value: Any) -> bool:

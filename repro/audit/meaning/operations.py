@@ -173,8 +173,10 @@ def _library(run: Interpreter, name: str, arguments: list[Any], named: dict[str,
             made = Layer(f"torch.nn.{last}", given, node)
             run.made.append(made)
             return made
-    if name.startswith("torch.") and last in FUNCTIONS and arguments:
-        return _function(run, last, arguments, named, node)
+    if name.startswith("torch.") and last in FUNCTIONS:
+        first, others = _input_first(arguments, named)
+        if first:
+            return _function(run, last, first, others, node)
     if name in _FILLED:
         return Tensor(Op("input", last, node, shape=_sizes(arguments)), _sizes(arguments))
     if name == "collections.OrderedDict":
@@ -191,6 +193,13 @@ def _library(run: Interpreter, name: str, arguments: list[Any], named: dict[str,
             run.tell("make", node, thing)
         return thing
     return opaque(run, last, node, [*arguments, *named.values()])
+
+
+def _input_first(arguments: list[Any], named: dict[str, Any]) -> tuple[list[Any], dict[str, Any]]:
+    """Arguments with what torch calls the `input` in its place, also where it is given by this name."""
+    if arguments or "input" not in named:
+        return arguments, named
+    return [named["input"]], {name: each for name, each in named.items() if name != "input"}
 
 
 _FILLED = frozenset(f"torch.{name}" for name in ("randn", "rand", "zeros", "ones", "empty"))
@@ -231,6 +240,7 @@ def _contents(kind: str, arguments: list[Any]) -> list[tuple[str, Any]]:
 
 def _layer(run: Interpreter, layer: Layer, arguments: list[Any], named: dict[str, Any], node: ast.AST) -> Any:
     """What a module of torch gives when it is called."""
+    arguments, named = _input_first(arguments, named)
     if layer.short == "Sequential":
         value: Any = images(node) if arguments[:1] in ([], [UNKNOWN]) else arguments[0]
         for _, each in layer.items:

@@ -1,12 +1,15 @@
-"""Which of its parameters a function reads."""
+"""The names of Python itself, and which of its parameters a function reads."""
 
 from __future__ import annotations
 
 import ast
+import builtins
 import symtable
 from collections.abc import Iterator
 
 from repro.audit.program import Program
+
+BUILTINS = frozenset(dir(builtins))
 
 
 class Parameters:

@@ -4,8 +4,9 @@ The call raises TypeError: one argument too many, a keyword that no parameter ha
 is given nothing. In tutorials it is mostly a `forward` that takes more than the input, or a factory that was renamed in
 one place only.
 
-Limits: calls whose target the text shows. Calls with `*args` or `**kwargs`, decorated functions, and classes with a
-base that is neither in the text nor torch's, are passed over.
+Limits: calls whose target the text shows. Calls with `*args`, decorated functions, functions that are called by another
+name than their own or that have a namesake, and classes with a base that is neither in the text nor torch's, are passed
+over.
 """
 
 from __future__ import annotations
@@ -15,28 +16,33 @@ from collections.abc import Iterator
 
 from repro.audit.finding import Confidence, Severity
 from repro.audit.meaning.analysis import Analysis
+from repro.audit.meaning.binding import Misfit, misfit
 from repro.audit.meaning.interpreter import defaults
+from repro.audit.meaning.nesting import is_inside
 from repro.audit.meaning.values import Class, Function, Instance, Library
 from repro.audit.program import Program
 from repro.audit.rule import Hit, rule
 
-ZH = """调用文本里的函数、类或网络时,给的参数它并不接受。
+ZH = """调用文本里的函数、类或网络时，给的参数它并不接受。
 
-这个调用会抛出 TypeError:多了一个参数,没有这个名字的参数,
-或者没有默认值的参数没有给。教程里多半是 `forward` 除了输入还要别的参数,
+这个调用会抛出 TypeError：多了一个参数，没有这个名字的参数，
+或者没有默认值的参数没有给。教程里多半是 `forward` 除了输入还要别的参数，
 或者工厂函数只改了一处的名字。
 
-局限:只看从文本能看出目标的调用;带 `*args` 或 `**kwargs` 的调用,
-带装饰器的函数,以及基类既不在文本里也不属于 torch 的类,不作判断。
+局限：只看从文本能看出目标的调用；带 `*args` 的调用，带装饰器的函数，
+用别的名字来调用的函数，有同名者的函数，
+以及基类既不在文本里也不属于 torch 的类，不作判断。
 """
+
+_OF_CLASSES = frozenset({"__init_subclass__", "__class_getitem__"})
 
 
 @rule(
     "CNN205",
     Severity.BUG,
     Confidence.HIGH,
-    en="this call of {name} does not fit {signature}",
-    zh="这里对 {name} 的调用与 {signature} 不符",
+    en="{name} {why}; it is defined as {signature}",
+    zh="{name} {why}；它的定义是 {signature}",
 )
 def arguments_do_not_fit(program: Program) -> Iterator[Hit]:
     seen: set[tuple[int, int]] = set()
@@ -48,10 +54,12 @@ def arguments_do_not_fit(program: Program) -> Iterator[Hit]:
         function, given = _called(what)
         if function is None or any(isinstance(each, ast.Starred) for each in call.args):
             continue
-        if not _fits(function.node.args, len(call.args) + given, [each.arg for each in call.keywords]):
+        found = _misfit(function.node.args, given, call)
+        if found is not None and not (isinstance(what, Function) and _is_one_of_several(program, call, function)):
             name = getattr(function.node, "name", "")  # a lambda is passed over above
             signature = f"{name}({ast.unparse(function.node.args)})"
-            yield Hit(call, {"name": ast.unparse(call.func), "signature": signature})
+            values = {"name": ast.unparse(call.func), "why": found.why, "wrong": found.parameters}
+            yield Hit(call, {**values, "signature": signature})
 
 
 def _called(what: Function | Class | Instance) -> tuple[Function | None, int]:
@@ -68,6 +76,18 @@ def _called(what: Function | Class | Instance) -> tuple[Function | None, int]:
     return (function, 1) if isinstance(function, Function) and not _is_wrapped(function) else (None, 0)
 
 
+def _is_one_of_several(program: Program, call: ast.Call, function: Function) -> bool:
+    """Whether another function may be called here: by a name that is not its own, or that others have."""
+    name = getattr(function.node, "name", "")
+    if name != ast.unparse(call.func).rpartition(".")[2]:
+        return True
+    around = [each for each in program.named if not isinstance(each, ast.ClassDef) and is_inside(call, each)]
+    if isinstance(call.func, ast.Name) and any(arg.arg == name for each in around for arg in each.args.args):
+        return True
+    scope = program.symbol(function.node)
+    return sum(each.name == name and program.symbol(each) == scope for each in program.named) > 1
+
+
 def _bases_are_known(kind: Class) -> bool:
     """Whether nothing from elsewhere, as Enum and other metaclasses do, may take the call first."""
     for each in (each for each in kind.ancestors if isinstance(each, Class)):
@@ -81,21 +101,20 @@ def _bases_are_known(kind: Class) -> bool:
 
 
 def _is_wrapped(function: Function) -> bool:
-    return isinstance(function.node, ast.Lambda) or bool(function.node.decorator_list)
+    """Whether it may take other arguments than are written: decorated, or what Python makes a method of the class."""
+    node = function.node
+    return isinstance(node, ast.Lambda) or bool(node.decorator_list) or node.name in _OF_CLASSES
 
 
-def _fits(declared: ast.arguments, positional: int, keywords: list[str | None]) -> bool:
-    names = [each.arg for each in (*declared.posonlyargs, *declared.args)]
-    if positional > len(names) and declared.vararg is None:
-        return False
-    if None in keywords:
-        return True
-    known = {*names[len(declared.posonlyargs) :], *(each.arg for each in declared.kwonlyargs)}
-    if declared.kwarg is None and not known.issuperset(keywords):
-        return False
+def _misfit(declared: ast.arguments, bound: int, call: ast.Call) -> Misfit | None:
+    """In what a call does not fit; bound: how many parameters it need not give, as `self`."""
+    every = [each.arg for each in (*declared.posonlyargs, *declared.args)][bound:]
+    others = [each.arg for each in declared.kwonlyargs]
     optional = {name for name, _ in defaults(declared)}
-    needed = {*names[positional:], *(each.arg for each in declared.kwonlyargs)} - optional
-    return needed.issubset(keywords) and not set(names[:positional]).intersection(keywords)
+    required = {name for name in (*every, *others) if name not in optional}
+    more, any_ = declared.vararg is not None, declared.kwarg is not None
+    keywords = [each.arg for each in call.keywords]
+    return misfit(every, required, len(call.args), keywords, others=others, takes_more=more, takes_any=any_)
 
 
 VALID = (
@@ -129,6 +148,39 @@ class Net(nn.Module):
         return x
 Net()(images)
 """,
+    """
+import torch
+def low(order): return order
+def high(order, ripple): return order, ripple
+def design(kind, order, ripple):
+    make = {"low": low, "high": high}[kind]
+    return make(order) if make == low else make(order, ripple)
+design("low", 2, 3), design("high", 2, 3)
+if ripples:
+    def wrap(x, ripple): return x
+else:
+    def wrap(x): return x
+if ripples:
+    wrap(1, 2)
+else:
+    wrap(1)
+class Info:
+    @classmethod
+    def of(cls, call, when):
+        return cls(call=call, when=when)
+    def __init__(self, call, when):
+        self.call, self.when = call, when
+    def __init_subclass__(cls):
+        cls.made = True
+Info.of(low, "setup")
+Info.__init_subclass__()
+def outer(wrapped):
+    def made(x, out_dim): return x
+    return apply(made, wrapped, 1)
+def apply(made, x, dim=None):
+    return made(x, dim) if dim is not None else made(x)
+outer(images)
+""",
 )
 INVALID = (
     """
@@ -140,12 +192,12 @@ class Net(nn.Module):
     def forward(self, x, features):
         return self.fc(x.view(-1, features))
 net = Net(2)
-net(images)  # <-
+net(images)  # <- bug
 net(images, 2)
-Net(2, 3)  # <-
-Net(with_=2)  # <-
+Net(2, 3)  # <- bug
+Net(with_=2)  # <- bug
 def build(depth):
     return Net(depth)
-build()  # <-
+build()  # <- bug
 """,
 )

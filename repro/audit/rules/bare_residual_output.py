@@ -19,14 +19,14 @@ from repro.audit.meaning.analysis import Analysis
 from repro.audit.program import Program
 from repro.audit.rule import Hit, rule
 
-ZH = """最后一个残差块的和直接进了分类器,后面没有激活函数。
+ZH = """最后一个残差块的和直接进了分类器，后面没有激活函数。
 
-ResNet 的每个和之后都有 ReLU。激活放在各层之前(pre-activation)时,
-最后一个块的和还没有经过激活,所以全局池化之前要再加一次归一化和 ReLU
-(《Identity Mappings in Deep Residual Networks》4.1 节及附录)。
-少了它们,分类器得到的是从未归一化过的线性变换之和。
+ResNet 的每个和之后都有 ReLU。激活放在各层之前（pre-activation）时，
+最后一个块的和还没有经过激活，所以全局池化之前要再加一次归一化和 ReLU
+（《Identity Mappings in Deep Residual Networks》4.1 节及附录）。
+少了它们，分类器得到的是从未归一化过的线性变换之和。
 
-局限:只针对名字表明是残差网络的;线性瓶颈不报告。
+局限：只针对名字表明是残差网络的；线性瓶颈不报告。
 """
 
 _TO_HEAD = ("pool", "flatten", "view", "squeeze", "mean", "dropout", "identity")
@@ -37,7 +37,7 @@ _TO_HEAD = ("pool", "flatten", "view", "squeeze", "mean", "dropout", "identity")
     Severity.BUG,
     Confidence.HIGH,
     en="{network} classifies the sum of its last block as it is, with no normalisation or activation behind it",
-    zh="{network} 直接对最后一个块的和分类:最后一次相加之后没有归一化,也没有激活",
+    zh="{network} 直接对最后一个块的和分类：最后一次相加之后没有归一化，也没有激活",
 )
 def bare_residual_output(program: Program) -> Iterator[Hit]:
     seen = set()
@@ -70,4 +70,4 @@ class PreActResNet(nn.Module):
         x = self.blocks(self.conv(x))
 """
 VALID = (f"{_NETWORK}        return self.fc(self.bn(x).relu().mean((2, 3)))\n",)
-INVALID = (f"{_NETWORK}        return self.fc(x.mean((2, 3)))  # <-\n",)
+INVALID = (f"{_NETWORK}        return self.fc(x.mean((2, 3)))  # <- bug\n",)

@@ -13,24 +13,24 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from repro.audit.finding import Confidence, Severity
+from repro.audit.finding import Confidence, Severity, Words
 from repro.audit.meaning import sizes
 from repro.audit.meaning.analysis import Analysis
 from repro.audit.meaning.values import Class, Op
 from repro.audit.program import Program
 from repro.audit.rule import Hit, rule
 
-ZH = """批归一化的输入在每个通道、每张图像上只有一个值,批次只有一张图像时无从归一化。
+ZH = """批归一化的输入在每个通道、每张图像上只有一个值，批次只有一张图像时无从归一化。
 
-在线性层之后,或特征图已经变成 1x1 时,一张图像的均值就是它自己。
-训练模式下 torch 会报错:"Expected more than 1 value per channel"。
-没有先调用 `eval()` 就拿一张图像试网络时会遇到,
+在线性层之后，或特征图已经变成 1x1 时，一张图像的均值就是它自己。
+训练模式下 torch 会报错："Expected more than 1 value per channel"。
+没有先调用 `eval()` 就拿一张图像试网络时会遇到，
 一个 epoch 最后只剩下一张图像时也会遇到。
 
-应当在训练集的 DataLoader 里写 `drop_last=True`,或者在这里不用归一化。
+应当在训练集的 DataLoader 里写 `drop_last=True`，或者在这里不用归一化。
 
-局限:只有文本写明了图像尺寸、池化到 1x1,
-或网络只接受一种尺寸时,才看得出特征图是 1x1。
+局限：只有文本写明了图像尺寸、池化到 1x1，
+或网络只接受一种尺寸时，才看得出特征图是 1x1。
 """
 
 
@@ -38,8 +38,8 @@ ZH = """批归一化的输入在每个通道、每张图像上只有一个值,�
     "CNN305",
     Severity.RISK,
     Confidence.HIGH,
-    en="the {norm} of line {line} has one value per channel{size_en}: training fails with a batch of one image",
-    zh="第 {line} 行的 {norm} {size_zh}每个通道只有一个值:批次只有一张图像时训练会报错",
+    en="the {norm} of {line} has one value per channel{size}: training fails with a batch of one image",
+    zh="{line}的 {norm} {size}每个通道只有一个值：批次只有一张图像时训练会报错",
 )
 def batch_norm_of_one(program: Program) -> Iterator[Hit]:
     analysis = Analysis.of(program)
@@ -49,10 +49,10 @@ def batch_norm_of_one(program: Program) -> Iterator[Hit]:
         if not op.name.startswith("BatchNorm") or network in seen or not _has_one_value(op):
             continue
         seen.add(network)
-        values = {"norm": op.name, "line": program.place(op.where).line, "side": side or None}
-        words = {"size_en": f" on images of {side}x{side}", "size_zh": f"在 {side}x{side} 的图像上"} if side else {}
+        size = Words(f" on images of {side}x{side}", f"在 {side}x{side} 的图像上") if side else Words("", "在这里")
+        values = {"norm": op.name, "line": program.place(op.where), "side": side or None, "size": size}
         confidence = None if op.name == "BatchNorm1d" else Confidence.MEDIUM
-        yield Hit(head.where, {"size_en": "", "size_zh": "在这里", **values, **words}, None, confidence)
+        yield Hit(head.where, values, None, confidence)
 
 
 def _at_their_size(analysis: Analysis) -> Iterator[tuple[Op, Op, int]]:
@@ -84,7 +84,7 @@ net = nn.Sequential(
     nn.ReLU(),
     nn.Flatten(),
     nn.Linear(32, 16),
-    nn.BatchNorm1d(16),  # <-
+    nn.BatchNorm1d(16),  # <- risk
     nn.ReLU(),
     nn.Linear(16, 10),
 )
@@ -97,7 +97,7 @@ class Net(nn.Module):
         super().__init__()
         self.conv = nn.Conv2d(1, 8, 28)
         self.bn = nn.BatchNorm2d(8)
-        self.fc = nn.Linear(8, 10)  # <-
+        self.fc = nn.Linear(8, 10)  # <- risk
     def forward(self, x):
         return self.fc(self.bn(self.conv(x)).flatten(1))
 """,

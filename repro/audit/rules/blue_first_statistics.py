@@ -18,11 +18,11 @@ from repro.audit.rule import Hit, rule
 
 ZH = """统计量的顺序是蓝、绿、红。
 
-torchvision 的图片无论由谁解码都是红色在前。这样每种颜色减去的是另一种颜色的均值;
-差别不大,但用公开权重时会悄悄损失一点准确率。
+torchvision 的图片无论由谁解码都是红色在前。这样每种颜色减去的是另一种颜色的均值；
+差别不大，但用公开权重时会悄悄损失一点准确率。
 
-局限:只认识 ImageNet 和 CIFAR 的公开数值。如果图片由 OpenCV 读入,
-这个顺序可能是有意的,不报告。
+局限：只认识 ImageNet 和 CIFAR 的公开数值。如果图片由 OpenCV 读入，
+这个顺序可能是有意的，不报告。
 """
 
 
@@ -31,7 +31,7 @@ torchvision 的图片无论由谁解码都是红色在前。这样每种颜色�
     Severity.RISK,
     Confidence.HIGH,
     en="the mean {mean} is in the order blue, green, red, and torchvision gives red first",
-    zh="均值 {mean} 的顺序是蓝绿红,而 torchvision 的图片红色在前",
+    zh="均值 {mean} 的顺序是蓝绿红，而 torchvision 的图片红色在前",
 )
 def blue_first_statistics(program: Program) -> Iterator[Hit]:
     if "cv2" in program.imports:
@@ -52,6 +52,6 @@ INVALID = (
     """
 import torch
 from torchvision import transforms
-a = transforms.Normalize((0.406, 0.456, 0.485), (0.225, 0.224, 0.229))  # <-
+a = transforms.Normalize((0.406, 0.456, 0.485), (0.225, 0.224, 0.229))  # <- risk
 """,
 )

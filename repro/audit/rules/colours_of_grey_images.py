@@ -20,15 +20,15 @@ from repro.audit.rule import Hit, rule
 
 ZH = """单通道的图片用了三个均值来归一化。
 
-MNIST 一类的图片只有一个通道。`transforms` 的 `Normalize` 原地相减,
-三个均值对不上,读第一张图片时就会抛出 RuntimeError。
-`transforms.v2` 的则会广播,得到三个通道的图片;
-需要三个通道时可以运行,所以只作提示。
+MNIST 一类的图片只有一个通道。`transforms` 的 `Normalize` 原地相减，
+三个均值对不上，读第一张图片时就会抛出 RuntimeError。
+`transforms.v2` 的则会广播，得到三个通道的图片；
+需要三个通道时可以运行，所以只作提示。
 
-应当只给一个均值和一个标准差,例如 `(0.1307,), (0.3081,)`,
+应当只给一个均值和一个标准差，例如 `(0.1307,), (0.3081,)`，
 或者先用 `Grayscale(3)` 变成三个通道。
 
-局限:变换的每一步都必须是已知的,数据集必须是 torchvision 的。
+局限：变换的每一步都必须是已知的，数据集必须是 torchvision 的。
 """
 
 _STEPS = frozenset("Resize CenterCrop RandomCrop RandomHorizontalFlip RandomRotation Pad ToTensor Normalize".split())
@@ -39,7 +39,7 @@ _STEPS = frozenset("Resize CenterCrop RandomCrop RandomHorizontalFlip RandomRota
     Severity.BUG,
     Confidence.HIGH,
     en="the images of {dataset} have one channel, and Normalize has {channels} means; give one",
-    zh="{dataset} 的图片只有一个通道,而 Normalize 给了 {channels} 个均值;应当只给一个",
+    zh="{dataset} 的图片只有一个通道，而 Normalize 给了 {channels} 个均值；应当只给一个",
 )
 def colours_of_grey_images(program: Program) -> Iterator[Hit]:
     for dataset, steps in datasets(program):
@@ -68,7 +68,7 @@ import torch
 from torchvision import datasets, transforms as T
 steps = T.Compose([
     T.ToTensor(),
-    T.Normalize((0.5, 0.5, 0.5), (0.5, 0.5, 0.5)),  # <-
+    T.Normalize((0.5, 0.5, 0.5), (0.5, 0.5, 0.5)),  # <- bug
 ])
 data = datasets.MNIST("data", transform=steps)
 """,

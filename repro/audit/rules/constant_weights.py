@@ -22,14 +22,14 @@ from repro.audit.rule import Hit, rule
 
 ZH = """所有权重都初始化成了同一个常数。
 
-同一层里起点相同的通道得到的梯度也相同,永远都一样:
-这一层等于只有一个通道。常数为 0 时,能学到的只有最后一层的偏置;
-不过有些层是有意从零开始的,所以只算作风险。
+同一层里起点相同的通道得到的梯度也相同，永远都一样：
+这一层等于只有一个通道。常数为 0 时，能学到的只有最后一层的偏置；
+不过有些层是有意从零开始的，所以只算作风险。
 偏置和归一化层的缩放系数可以从常数开始。
 
-应当随机初始化权重,例如用 `kaiming_normal_`,或者沿用 torch 的默认初始化。
+应当随机初始化权重，例如用 `kaiming_normal_`，或者沿用 torch 的默认初始化。
 
-局限:只判断按层的类型做的初始化;线性层要网络里有好几个才报告,
+局限：只判断按层的类型做的初始化；线性层要网络里有好几个才报告，
 因为单独的最后一层可以从零开始。
 """
 
@@ -43,7 +43,7 @@ _UNITS = frozenset({"Conv1d", "Conv2d", "Conv3d", "Linear", "ConvTranspose2d"})
     Severity.BUG,
     Confidence.HIGH,
     en="every {layer} begins with all weights alike, so its channels stay alike; draw them at random",
-    zh="每个 {layer} 的权重都从同一个常数开始,各通道会一直相同;应当随机初始化",
+    zh="每个 {layer} 的权重都从同一个常数开始，各通道会一直相同；应当随机初始化",
 )
 def constant_weights(program: Program) -> Iterator[Hit]:
     for node in program.nodes(ast.If):
@@ -116,13 +116,13 @@ INVALID = (
 import torch.nn as nn
 for m in net.modules():
     if isinstance(m, nn.Conv2d):
-        nn.init.constant_(m.weight, 0.01)  # <-
+        nn.init.constant_(m.weight, 0.01)  # <- bug
         nn.init.constant_(m.bias, 0)
 """,
     """
 import torch.nn as nn
 def reset(layer):
     if isinstance(layer, (nn.Conv2d, nn.Linear)):
-        layer.weight.data.fill_(1)  # <-
+        layer.weight.data.fill_(1)  # <- bug
 """,
 )

@@ -16,19 +16,20 @@ import ast
 from collections.abc import Iterator
 
 from repro.audit.finding import Confidence, Severity
+from repro.audit.meaning.nesting import is_inside
 from repro.audit.program import Program
 from repro.audit.rule import Hit, rule
 
-ZH = """计数器从一个 epoch 累加到下一个 epoch,却除以一个 epoch 的数量。
+ZH = """计数器从一个 epoch 累加到下一个 epoch，却除以一个 epoch 的数量。
 
-它在 epoch 的循环之前置零,在批次的循环里累加,每个 epoch 结束后除以某个长度:
-第二个 epoch 的准确率或平均损失是两个 epoch 之和,第十个是十个之和。
-网络没有变好,数字却一直在涨。
+它在 epoch 的循环之前置零，在批次的循环里累加，每个 epoch 结束后除以某个长度：
+第二个 epoch 的准确率或平均损失是两个 epoch 之和，第十个是十个之和。
+网络没有变好，数字却一直在涨。
 
 应当在每个 epoch 开始时置零。
 
-局限:只看同一个函数里除以长度的情形;分母也一起累计的,
-得到的是至今所有 epoch 的平均,不报告。
+局限：只看同一个函数里除以长度的情形；分母也一起累计的，
+得到的是至今所有 epoch 的平均，不报告。
 """
 
 _LISTS = (ast.List, ast.ListComp)
@@ -39,7 +40,7 @@ _LISTS = (ast.List, ast.ListComp)
     Severity.BUG,
     Confidence.HIGH,
     en="{counter} is not set to 0 in each epoch, and is divided by the length of one; it grows with every epoch",
-    zh="{counter} 没有在每个 epoch 置零,却除以一个 epoch 的长度,会越加越大",
+    zh="{counter} 没有在每个 epoch 置零，却除以一个 epoch 的长度，会越加越大",
 )
 def counter_never_reset(program: Program) -> Iterator[Hit]:
     added = [
@@ -54,14 +55,14 @@ def counter_never_reset(program: Program) -> Iterator[Hit]:
     ]
     loops = program.nodes(ast.For) if added and quotients else []
     for epochs in loops:
-        trains = any(node.attr == "backward" and _inside(node, epochs) for node in program.nodes(ast.Attribute))
+        trains = any(node.attr == "backward" and is_inside(node, epochs) for node in program.nodes(ast.Attribute))
         if not trains or not _is_range(epochs.iter):
             continue
-        for batches in [each for each in loops if _inside(each, epochs) and each is not epochs]:
-            counters = {name for node, name in added if _inside(node, batches)}
+        for batches in [each for each in loops if is_inside(each, epochs) and each is not epochs]:
+            counters = {name for node, name in added if is_inside(node, batches)}
             for node in quotients:
                 read = {each.id for each in ast.walk(node.left) if isinstance(each, ast.Name)} & counters
-                if len(read) == 1 and _inside(node, epochs) and not _inside(node, batches):
+                if len(read) == 1 and is_inside(node, epochs) and not is_inside(node, batches):
                     (counter,) = read
                     if counter in _set_before(program, epochs) and counter not in _set_inside(program, epochs):
                         yield Hit(node, {"counter": counter})
@@ -78,10 +79,6 @@ def _is_difference(node: ast.expr) -> bool:
 
 def _is_range(node: ast.expr) -> bool:
     return isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id in ("range", "trange")
-
-
-def _inside(node: ast.stmt | ast.expr, loop: ast.For) -> bool:
-    return loop.lineno <= node.lineno <= (loop.end_lineno or loop.lineno)
 
 
 def _set_before(program: Program, loop: ast.For) -> set[str]:
@@ -102,7 +99,7 @@ def _set_inside(program: Program, loop: ast.For) -> set[str]:
     added = {id(node.target) for node in program.nodes(ast.AugAssign)}
     names = program.nodes(ast.Name)
     return {
-        node.id for node in names if isinstance(node.ctx, ast.Store) and id(node) not in added and _inside(node, loop)
+        node.id for node in names if isinstance(node.ctx, ast.Store) and id(node) not in added and is_inside(node, loop)
     }
 
 
@@ -159,6 +156,6 @@ for epoch in range(10):
         loss.backward()
         optimizer.step()
         total += loss.item()
-    print(total / len(loader))  # <-
+    print(total / len(loader))  # <- bug
 """,
 )

@@ -20,13 +20,13 @@ from repro.audit.rule import Hit, rule
 
 ZH = """用到了已经弃用、但目前还能运行的写法。
 
-torch 和 torchvision 会给出警告,或者为旧程序保留旧名字。
-从 torch 0.4 起,张量外面不需要再套 `Variable`,`volatile=True` 不起任何作用,
-`nn.init` 里会修改张量的函数都以下划线结尾。从 0.4.1 起,损失函数用 `reduction=`
-代替 `size_average=` 和 `reduce=`。从 torchvision 0.13 起,网络用 `weights=`
+torch 和 torchvision 会给出警告，或者为旧程序保留旧名字。
+从 torch 0.4 起，张量外面不需要再套 `Variable`，`volatile=True` 不起任何作用，
+`nn.init` 里会修改张量的函数都以下划线结尾。从 0.4.1 起，损失函数用 `reduction=`
+代替 `size_average=` 和 `reduce=`。从 torchvision 0.13 起，网络用 `weights=`
 代替 `pretrained=`。每个名字只报告一次。
 
-局限:只查这里列出的内容。
+局限：只查这里列出的内容。
 """
 
 _INIT = (
@@ -52,7 +52,7 @@ _ARGUMENTS = frozenset({"volatile", "pretrained", "size_average", "reduce"})
     Severity.NOTE,
     Confidence.HIGH,
     en="{name} is deprecated since {since}; use {instead}",
-    zh="{name} 从 {since} 起已弃用;应改用 {instead}",
+    zh="{name} 从 {since} 起已弃用；应改用 {instead}",
 )
 def deprecated_call(program: Program) -> Iterator[Hit]:
     told: set[str] = set()
@@ -94,9 +94,9 @@ INVALID = (
 import torch.nn as nn
 from torch.autograd import Variable
 from torchvision import models
-nn.init.kaiming_normal(conv.weight)  # <-
-net = models.resnet18(pretrained=True)  # <-
-x = Variable(images)  # <-
+nn.init.kaiming_normal(conv.weight)  # <- note
+net = models.resnet18(pretrained=True)  # <- note
+x = Variable(images)  # <- note
 y = Variable(labels)
 """,
 )

@@ -16,18 +16,19 @@ from collections.abc import Iterator
 
 from repro.audit.finding import Confidence, Severity
 from repro.audit.meaning.analysis import Analysis
+from repro.audit.meaning.nesting import is_inside
 from repro.audit.program import Program
 from repro.audit.rule import Hit, rule
 
-ZH = """调用 `F.dropout` 时没有写 `training=`,评估时也会随机置零。
+ZH = """调用 `F.dropout` 时没有写 `training=`，评估时也会随机置零。
 
-这个函数不知道网络处于什么模式,默认值是 `training=True`,
-`net.eval()` 关不掉它。预测结果会随机变化,也比应有的差。
+这个函数不知道网络处于什么模式，默认值是 `training=True`，
+`net.eval()` 关不掉它。预测结果会随机变化，也比应有的差。
 
-应写成 `F.dropout(x, p, training=self.training)`,或使用 `nn.Dropout`。
+应写成 `F.dropout(x, p, training=self.training)`，或使用 `nn.Dropout`。
 
-局限:只看网络的方法中的调用。明确写出的 `training=True`
-(蒙特卡洛 dropout)视为有意;先判断过 `self.training` 的也不报告。
+局限：只看网络的方法中的调用。明确写出的 `training=True`
+（蒙特卡洛 dropout）视为有意；先判断过 `self.training` 的也不报告。
 """
 
 _FUNCTIONS = {f"torch.nn.functional.dropout{end}" for end in ("", "1d", "2d", "3d")}
@@ -38,10 +39,10 @@ _FUNCTIONS = {f"torch.nn.functional.dropout{end}" for end in ("", "1d", "2d", "3
     Severity.BUG,
     Confidence.HIGH,
     en="{name} drops in evaluation too: give it training=self.training",
-    zh="{name} 在评估时也会随机置零:应传入 training=self.training",
+    zh="{name} 在评估时也会随机置零：应传入 training=self.training",
 )
 def dropout_in_eval(program: Program) -> Iterator[Hit]:
-    networks = [(kind.node.lineno, kind.node.end_lineno or 0) for kind in Analysis.of(program).classes()]
+    networks = [kind.node for kind in Analysis.of(program).classes()]
     for call in program.nodes(ast.Call):
         if program.dotted(call.func) not in _FUNCTIONS or len(call.args) > 2:
             continue
@@ -49,7 +50,7 @@ def dropout_in_eval(program: Program) -> Iterator[Hit]:
         p = given.get("p", call.args[1] if len(call.args) > 1 else None)
         if given.keys() & {"training", None} or (isinstance(p, ast.Constant) and p.value == 0):
             continue
-        if any(start <= call.lineno <= end for start, end in networks) and not _asked(program, call):
+        if any(is_inside(call, each) for each in networks) and not _asked(program, call):
             yield Hit(call, {"name": ast.unparse(call.func)})
 
 
@@ -57,7 +58,7 @@ def _asked(program: Program, call: ast.Call) -> bool:
     """Whether a call runs by a condition on the network's mode."""
     for node in program.nodes(ast.If, ast.IfExp):
         if any(isinstance(each, ast.Attribute) and each.attr == "training" for each in ast.walk(node.test)):
-            if node.lineno <= call.lineno <= (node.end_lineno or 0):
+            if is_inside(call, node):
                 return True
             leaves = isinstance(node, ast.If) and isinstance(node.body[-1], ast.Return)
             if leaves and node.lineno < call.lineno and program.symbol(node) == program.symbol(call):
@@ -95,7 +96,7 @@ import torch.nn as nn
 import torch.nn.functional as F
 class Net(nn.Module):
     def forward(self, x):
-        x = F.dropout(x, p=0.5)  # <-
-        return F.dropout2d(x)  # <-
+        x = F.dropout(x, p=0.5)  # <- bug
+        return F.dropout2d(x)  # <- bug
 """,
 )

@@ -19,11 +19,11 @@ from repro.audit.rule import Hit, rule
 
 ZH = """把通道数传给了归一化层的 `eps`。
 
-`BatchNorm2d` 的第二个参数是 `eps`,即防止除零的小数,而不是又一个通道数:
-`BatchNorm2d(64, 64)` 会给每个方差加上 64。网络能运行,
-但归一化几乎不起作用:方差为 1 的激活,输出的标准差只有 0.12。
+`BatchNorm2d` 的第二个参数是 `eps`，即防止除零的小数，而不是又一个通道数：
+`BatchNorm2d(64, 64)` 会给每个方差加上 64。网络能运行，
+但归一化几乎不起作用：方差为 1 的激活，输出的标准差只有 0.12。
 
-局限:只看不小于 1 的 `eps`,以及与前面的通道数写法相同的 `eps`。
+局限：只看不小于 1 的 `eps`，以及与前面的通道数写法相同的 `eps`。
 """
 
 _NORMS = ("BatchNorm1d", "BatchNorm2d", "BatchNorm3d", "SyncBatchNorm", "InstanceNorm1d", "InstanceNorm2d")
@@ -34,7 +34,7 @@ _NORMS = ("BatchNorm1d", "BatchNorm2d", "BatchNorm3d", "SyncBatchNorm", "Instanc
     Severity.BUG,
     Confidence.HIGH,
     en="the second argument of {layer} is eps, and {eps} is given for it",
-    zh="{layer} 的第二个参数是 eps,这里给的却是 {eps}",
+    zh="{layer} 的第二个参数是 eps，这里给的却是 {eps}",
 )
 def eps_from_channels(program: Program) -> Iterator[Hit]:
     for layer in Analysis.of(program).layers(*_NORMS):
@@ -67,8 +67,8 @@ import torch.nn as nn
 def block(width):
     return nn.Sequential(
         nn.Conv2d(3, width, 3),
-        nn.BatchNorm2d(width, width),  # <-
-        nn.BatchNorm2d(64, 128),  # <-
+        nn.BatchNorm2d(width, width),  # <- bug
+        nn.BatchNorm2d(64, 128),  # <- bug
     )
 """,
 )

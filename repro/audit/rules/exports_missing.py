@@ -22,12 +22,12 @@ from repro.audit.rule import Hit, rule
 ZH = """`__all__` 里列出的名字并不存在。
 
 这时 `from module import *` 会抛出 AttributeError。
-函数改名或删掉之后常会留下这样的名字;教程只展示文件的一部分时也会如此。
+函数改名或删掉之后常会留下这样的名字；教程只展示文件的一部分时也会如此。
 
-局限:只看 `__all__` 里写出的名字,可以是字符串,也可以是丢了引号的名字。
-`__init__.py`(子模块也算名字)、含有 `from x import *` 的文件,
-以及在运行时才造出名字的文件,都不作判断;
-可能由无法解析的语句定义的名字,也不作判断。
+局限：只看 `__all__` 里写出的名字，可以是字符串，也可以是丢了引号的名字。
+`__init__.py`（子模块也算名字）、含有 `from x import *` 的文件，
+以及在运行时才造出名字的文件，都不作判断；
+可能由无法解析的语句定义的名字，也不作判断。
 """
 
 _NAME = re.compile(r"[^\W\d]\w*")
@@ -41,7 +41,7 @@ _BIND = frozenset({"def", "class", "import", "as", "for"})
     Severity.BUG,
     Confidence.HIGH,
     en="__all__ names {name}, which is not defined here",
-    zh="__all__ 列出了 {name},但这里没有定义它",
+    zh="__all__ 列出了 {name}，但这里没有定义它",
 )
 def exports_missing(program: Program) -> Iterator[Hit]:
     if PurePath(program.path).name == "__init__.py" or not program.bound & {"__all__"}:
@@ -54,6 +54,8 @@ def exports_missing(program: Program) -> Iterator[Hit]:
         return
     severity, confidence = (None, None) if program.whole else (Severity.NOTE, Confidence.HIGH)
     perhaps = frozenset().union(*(_bound_by(line) for each in program.broken for line in each.left_out.split("\n")))
+    declared = {name for node in program.nodes(ast.Global) for name in node.names}
+    known = program.bound | declared | perhaps | _EVERY_MODULE
     for node in program.nodes(ast.Assign, ast.AugAssign):
         targets = node.targets if isinstance(node, ast.Assign) else [node.target]
         listed = node.value
@@ -61,7 +63,7 @@ def exports_missing(program: Program) -> Iterator[Hit]:
             continue
         for each in listed.elts if isinstance(listed, ast.List | ast.Tuple) else ():
             name = each.value if isinstance(each, ast.Constant) else each.id if isinstance(each, ast.Name) else None
-            if isinstance(name, str) and name not in program.bound | perhaps | _EVERY_MODULE:
+            if isinstance(name, str) and name not in known:
                 yield Hit(each, {"name": name}, severity, confidence)
 
 
@@ -101,20 +103,28 @@ __all__ = ["relu"]
 for name in ("relu", "gelu"):
     vars()[name] = getattr(torch.nn.functional, name)
 """,
+    """
+import torch
+__all__ = ["table"]
+def fill():
+    global table
+    table = torch.ones(2)
+fill()
+""",
 )
 INVALID = (
     """
 import torch
 __all__ = [
     "VGG",
-    "vgg11",  # <-
+    "vgg11",  # <- bug
 ]
 class VGG(torch.nn.Module):
     pass
 """,
     """
 import torch
-__all__ = VGG, vgg11  # <-
+__all__ = VGG, vgg11  # <- bug
 class VGG(torch.nn.Module):
     pass
 print "ready"

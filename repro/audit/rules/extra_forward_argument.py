@@ -18,15 +18,15 @@ from repro.audit.meaning.analysis import Analysis
 from repro.audit.program import Program
 from repro.audit.rule import Hit, rule
 
-ZH = """`forward` 要求第二个参数,却只用它来算大小。
+ZH = """`forward` 要求第二个参数，却只用它来算大小。
 
-网络的调用方式是 `net(images)`:`nn.Sequential`、`torchsummary`
-和所有训练循环都这样调用。如果 `forward` 还要别人告诉它特征数,
-这些地方就会抛出 TypeError。这个大小在建立网络时就知道,
+网络的调用方式是 `net(images)`：`nn.Sequential`、`torchsummary`
+和所有训练循环都这样调用。如果 `forward` 还要别人告诉它特征数，
+这些地方就会抛出 TypeError。这个大小在建立网络时就知道，
 而且 `torch.flatten(x, 1)` 根本不需要它。
 
-局限:只看没有默认值、并且只用作行宽的参数,如 `x.view(-1, features)`;
-第二张图、掩码,以及一串图块的高和宽,都和第一个一样是输入。
+局限：只看没有默认值、并且只用作行宽的参数，如 `x.view(-1, features)`；
+第二张图、掩码，以及一串图块的高和宽，都和第一个一样是输入。
 """
 
 
@@ -35,7 +35,7 @@ ZH = """`forward` 要求第二个参数,却只用它来算大小。
     Severity.RISK,
     Confidence.HIGH,
     en="{network}.forward requires {parameter}, a constant, so that net(x) fails",
-    zh="{network}.forward 要求传入常量 {parameter},因此 net(x) 会失败",
+    zh="{network}.forward 要求传入常量 {parameter}，因此 net(x) 会失败",
 )
 def extra_forward_argument(program: Program) -> Iterator[Hit]:
     for kind in Analysis.of(program).classes():
@@ -74,7 +74,7 @@ class Net(nn.Module):
     def __init__(self, features):
         super().__init__()
         self.fc = nn.Linear(features, 10)
-    def forward(self, x, features):  # <-
+    def forward(self, x, features):  # <- risk
         return self.fc(x.view(-1, features))
 """,
 )

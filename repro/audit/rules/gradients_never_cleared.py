@@ -7,7 +7,8 @@ Call `optimizer.zero_grad()` once for each `step`, before `backward` or behind `
 together with the step, is how gradients are accumulated on purpose; that is right, and nothing is said of it.
 
 Limits: it must be seen that the loop goes around more than once, and what clears gradients must not be hidden in a
-function of another file that is given the optimizer or the network.
+function of another file that is given the optimizer or the network. An optimizer that each round makes anew is passed
+over.
 """
 
 from __future__ import annotations
@@ -17,6 +18,7 @@ from collections.abc import Iterator
 
 from repro.audit.finding import Confidence, Severity
 from repro.audit.meaning.analysis import Analysis
+from repro.audit.meaning.nesting import is_inside
 from repro.audit.meaning.training import is_optimizer, networks
 from repro.audit.meaning.values import Event
 from repro.audit.program import Program
@@ -24,15 +26,15 @@ from repro.audit.rule import Hit, rule
 
 ZH = """训练循环里从来不清空梯度。
 
-`backward` 会把新梯度加到已有的梯度上。没有 `zero_grad`,
-每一步走的都是开始训练以来全部梯度之和:
-相当于系数为 1 的动量,步子越走越大。程序不会报错。
+`backward` 会把新梯度加到已有的梯度上。没有 `zero_grad`，
+每一步走的都是开始训练以来全部梯度之和：
+相当于系数为 1 的动量，步子越走越大。程序不会报错。
 
-每次 `step` 都应配一次 `optimizer.zero_grad()`,放在 `backward` 之前或 `step` 之后。
-每隔几个批次连同 `step` 一起清空,是有意的梯度累积,没有问题,也不会报告。
+每次 `step` 都应配一次 `optimizer.zero_grad()`，放在 `backward` 之前或 `step` 之后。
+每隔几个批次连同 `step` 一起清空，是有意的梯度累积，没有问题，也不会报告。
 
-局限:必须能看出循环不止一轮;清空梯度的代码不能藏在别的文件里、
-以优化器或网络为参数的函数中。
+局限：必须能看出循环不止一轮；清空梯度的代码不能藏在别的文件里、
+以优化器或网络为参数的函数中。每轮重新建立的优化器不作判断。
 """
 
 
@@ -41,7 +43,7 @@ ZH = """训练循环里从来不清空梯度。
     Severity.BUG,
     Confidence.HIGH,
     en="{optimizer}.step() runs in a loop that never clears the gradients: they add up; call {optimizer}.zero_grad()",
-    zh="循环里调用了 {optimizer}.step(),却从不清空梯度,梯度会一直累加;应当调用 {optimizer}.zero_grad()",
+    zh="循环里调用了 {optimizer}.step()，却从不清空梯度，梯度会一直累加；应当调用 {optimizer}.zero_grad()",
 )
 def gradients_never_cleared(program: Program) -> Iterator[Hit]:
     every = Analysis.of(program).stretches
@@ -49,7 +51,9 @@ def gradients_never_cleared(program: Program) -> Iterator[Hit]:
         return
     if any(node.attr == "grad" and isinstance(node.ctx, ast.Store) for node in program.nodes(ast.Attribute)):
         return
-    clearing = [node.lineno for node in program.nodes(ast.Attribute) if node.attr in ("zero_grad", "zero_")]
+    uncalled = {id(node.value) for node in program.nodes(ast.Expr)}
+    named = [node for node in program.nodes(ast.Attribute) if node.attr in ("zero_grad", "zero_")]
+    clearing = [node for node in named if id(node) not in uncalled]
     cleared = {id(around.loop) for events in every for e in events if e.kind == "zero_grad" for around in e.rounds}
     for events in every:
         known = networks(events)
@@ -60,9 +64,12 @@ def gradients_never_cleared(program: Program) -> Iterator[Hit]:
             loop = step.rounds[-1].loop
             same = [each for each in events if each.rounds and each.rounds[-1].loop is loop]
             goes_back = any(each.kind == "backward" for each in same)
-            in_text = any(loop.lineno <= line <= (loop.end_lineno or loop.lineno) for line in clearing)
+            in_text = any(is_inside(node, loop) for node in clearing)
+            anew = any(each.kind == "make" and each.owner is step.owner for each in same)
             elsewhere = any(_takes(each, known | {step.name}) for each in same)
-            if goes_back and not step.node.args and id(loop) not in cleared and not in_text and not elsewhere:
+            if not goes_back or step.node.args or in_text or anew or elsewhere:
+                continue
+            if id(loop) not in cleared:
                 yield Hit(step.node, {"optimizer": step.name or "optimizer"})
 
 
@@ -102,6 +109,13 @@ for x, y in loader:
     loss_fn(net(x), y).backward()
     optimizer.step()
 """,
+    """
+import torch
+for precision in precisions:
+    loss_fn(net(x), y).backward()
+    optimizer = torch.optim.SGD(net.parameters(), lr=0.1)
+    optimizer.step()
+""",
 )
 INVALID = (
     """
@@ -112,7 +126,7 @@ for epoch in range(10):
     for x, y in loader:
         loss = loss_fn(net(x), y)
         loss.backward()
-        optimizer.step()  # <-
+        optimizer.step()  # <- bug
 """,
     """
 import torch
@@ -121,6 +135,14 @@ def train(net, loader, optimizer, loss_fn):
     for x, y in loader:
         loss = loss_fn(net(x), y)
         loss.backward()
-        optimizer.step()  # <-
+        optimizer.step()  # <- bug
+""",
+    """
+import torch
+def train(net, loader, optimizer, loss_fn):
+    for x, y in loader:
+        optimizer.zero_grad
+        loss_fn(net(x), y).backward()
+        optimizer.step()  # <- bug
 """,
 )

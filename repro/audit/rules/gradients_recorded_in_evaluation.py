@@ -18,20 +18,22 @@ from typing import Any
 
 from repro.audit.finding import Confidence, Severity
 from repro.audit.meaning.analysis import Analysis
+from repro.audit.meaning.nesting import is_inside
 from repro.audit.meaning.training import evaluations, mode
+from repro.audit.meaning.values import Event
 from repro.audit.program import Program
 from repro.audit.rule import Hit, rule
 
 ZH = """评估网络时仍在记录梯度。
 
-每次调用都会为永远不会到来的 `backward` 保留全部中间结果:
-评估占用的显存是所需的好几倍,批次按不记录梯度的显存来选时就会失败。
-`volatile=True` 在 torch 0.4 之前有这个作用,现在已经无效。
-如果输出马上被 detach,内存很快就会归还,这时只作提示。
+每次调用都会为永远不会到来的 `backward` 保留全部中间结果：
+评估占用的显存是所需的好几倍，批次按不记录梯度的显存来选时就会失败。
+`volatile=True` 在 torch 0.4 之前有这个作用，现在已经无效。
+如果输出马上被 detach，内存很快就会归还，这时只作提示。
 
-把循环放到 `with torch.no_grad():` 之下,或给函数加上 `@torch.no_grad()`。
+把循环放到 `with torch.no_grad():` 之下，或给函数加上 `@torch.no_grad()`。
 
-局限:必须能看出网络处于评估模式;关闭梯度的调用者也必须在同一份文档里。
+局限：必须能看出网络处于评估模式；关闭梯度的调用者也必须在同一份文档里。
 """
 
 
@@ -40,7 +42,7 @@ ZH = """评估网络时仍在记录梯度。
     Severity.RISK,
     Confidence.MEDIUM,
     en="{network} is evaluated while gradients are recorded; use torch.no_grad()",
-    zh="评估 {network} 时仍在记录梯度;应当使用 torch.no_grad()",
+    zh="评估 {network} 时仍在记录梯度；应当使用 torch.no_grad()",
 )
 def gradients_recorded_in_evaluation(program: Program) -> Iterator[Hit]:
     without = {id(event.node) for events in Analysis.of(program).stretches for event in events if not event.grad}
@@ -52,9 +54,14 @@ def gradients_recorded_in_evaluation(program: Program) -> Iterator[Hit]:
                 modes[event.key] = mode(event)
             recording = id(event) in evaluating and event.grad and id(event.node) not in without
             if recording and modes.get(event.key, True) is False:
-                yield Hit(
-                    event.node, {"network": event.name}, Severity.NOTE if _detached(program, event.node) else None
-                )
+                severity = Severity.NOTE if _detached(program, event.node) else None
+                yield Hit(_volatile(program, event) or event.node, {"network": event.name}, severity)
+
+
+def _volatile(program: Program, event: Event) -> ast.expr | None:
+    """The `volatile=True` in a loop, which was to switch autograd off; the first there is."""
+    keywords = [keyword for keyword in program.nodes(ast.keyword) if keyword.arg == "volatile"]
+    return next((each.value for each in keywords if is_inside(each.value, event.rounds[-1].loop)), None)
 
 
 def _detached(program: Program, call: ast.AST) -> bool:
@@ -93,7 +100,7 @@ def test(net, loader):
     net.eval()
     right = 0
     for x, y in loader:
-        right += (net(x).argmax(1) == y).sum().item()  # <-
+        right += (net(x).argmax(1) == y).sum().item()  # <- risk
     return right
 """,
     """
@@ -101,7 +108,8 @@ from torch.autograd import Variable
 def test(net, loader):
     net.eval()
     for x, y in loader:
-        out = net(Variable(x, volatile=True))  # <-
+        x = Variable(x, volatile=True)  # <- risk
+        out = net(x)
         print(out.max(1))
 """,
 )

@@ -15,16 +15,17 @@ from collections.abc import Iterator
 from repro.audit.finding import Confidence, Severity
 from repro.audit.meaning.analysis import Analysis
 from repro.audit.meaning.attributes import Attributes
+from repro.audit.meaning.nesting import is_inside
 from repro.audit.meaning.values import Class, Op, Tensor
 from repro.audit.program import Program
 from repro.audit.rule import Hit, rule
 
-ZH = """网络接受类别数,最后一层却写死了另一个数。
+ZH = """网络接受类别数，最后一层却写死了另一个数。
 
-`Net(num_classes=100)` 得到的输出个数仍是文本原来写的那个,而且不报错:
-之后损失函数会失败,或者 `view` 会失败,或者悄悄漏掉一些类别。
+`Net(num_classes=100)` 得到的输出个数仍是文本原来写的那个，而且不报错：
+之后损失函数会失败，或者 `view` 会失败，或者悄悄漏掉一些类别。
 
-局限:只看以类别命名、并且没有任何层用到的参数;
+局限：只看以类别命名、并且没有任何层用到的参数；
 最后一层必须能在文本中找到。
 """
 
@@ -38,7 +39,7 @@ _CLASSES = re.compile(
     Severity.BUG,
     Confidence.HIGH,
     en="the last layer of {network} has {outputs} outputs, whatever {parameter} is",
-    zh="无论 {parameter} 是多少,{network} 的最后一层都有 {outputs} 个输出",
+    zh="无论 {parameter} 是多少，{network} 的最后一层都有 {outputs} 个输出",
 )
 def hard_coded_head(program: Program) -> Iterator[Hit]:
     if program.broken:  # what is left out may have it
@@ -61,7 +62,7 @@ def _makes_no_layer(program: Program, kind: Class, name: str) -> bool:
     views = [node for node in calls if isinstance(node.func, ast.Attribute) and node.func.attr in ("view", "reshape")]
     widths = {id(argument) for call in views for argument in call.args}
     kept = {id(node.value) for node in program.nodes(ast.Assign) if isinstance(node.targets[0], ast.Attribute)}
-    uses = [node for node in program.nodes(ast.Name) if node.id == name and _within(node, kind.node)]
+    uses = [node for node in program.nodes(ast.Name) if node.id == name and is_inside(node, kind.node)]
     read = [use for each in _family(program, kind) for use in Attributes.of(program).read(each.node).get(name, [])]
     return all(id(each) in kept for each in uses) and all(id(each) in widths for each in read)
 
@@ -82,16 +83,12 @@ def _outputs(program: Program, kind: Class) -> ast.Constant | None:
         while op is not None and op.kind not in ("linear", "conv"):
             op = op.inputs[0] if op.inputs else None
         call = op.layer.call if op is not None and op.layer is not None else None
-        if isinstance(call, ast.Call) and _within(call, kind.node):
+        if isinstance(call, ast.Call) and is_inside(call, kind.node):
             named = [each.value for each in call.keywords if each.arg in ("out_features", "out_channels")]
             written = [*named, *call.args[1:2]]
             if written and isinstance(written[0], ast.Constant):
                 return written[0]
     return None
-
-
-def _within(node: ast.expr, outer: ast.stmt) -> bool:
-    return outer.lineno <= node.lineno <= (outer.end_lineno or outer.lineno)
 
 
 VALID = (
@@ -137,7 +134,7 @@ class Net(nn.Module):
         super().__init__()
         self.fc = nn.Linear(
             512,
-            100,  # <-
+            100,  # <- bug
         )
     def forward(self, x):
         return self.fc(x)
@@ -148,7 +145,7 @@ class Net(nn.Module):
     def __init__(self, num_classes):
         super().__init__()
         self.num_classes = num_classes
-        self.conv = nn.Conv2d(3, 10, 1)  # <-
+        self.conv = nn.Conv2d(3, 10, 1)  # <- bug
         self.pool = nn.AdaptiveAvgPool2d(1)
     def forward(self, x):
         logits = self.pool(self.conv(x)).view(x.size(0), self.num_classes)

@@ -15,11 +15,11 @@ from repro.audit.finding import Confidence, Severity
 from repro.audit.program import Program
 from repro.audit.rule import Hit, rule
 
-ZH = """两个构造网络的函数,名字里只有深度不同,做的事却完全一样。
+ZH = """两个构造网络的函数，名字里只有深度不同，做的事却完全一样。
 
-其中一个是从另一个抄来的,数字忘了改。拿两者作比较,其实比的是同一个网络。
+其中一个是从另一个抄来的，数字忘了改。拿两者作比较，其实比的是同一个网络。
 
-局限:只看得出除名字外逐字相同的函数;按层数比较见 name-against-depth。
+局限：只看得出除名字外逐字相同的函数；按层数比较见 name-against-depth。
 """
 
 
@@ -27,8 +27,8 @@ ZH = """两个构造网络的函数,名字里只有深度不同,做的事却完�
     "CNN502",
     Severity.BUG,
     Confidence.MEDIUM,
-    en="{name} does exactly what {other} of line {line} does",
-    zh="{name} 与第 {line} 行的 {other} 做的事完全一样",
+    en="{name} does exactly what {other} of {line} does",
+    zh="{name} 与{line}的 {other} 做的事完全一样",
 )
 def identical_depths(program: Program) -> Iterator[Hit]:
     classes = {node.name for node in program.nodes(ast.ClassDef)}
@@ -40,7 +40,7 @@ def identical_depths(program: Program) -> Iterator[Hit]:
         key = re.sub(r"\d+", "#", node.name), "".join(map(ast.dump, body))
         first = seen.setdefault(key, node)
         if first.name != node.name:
-            yield Hit(node, {"name": node.name, "other": first.name, "line": program.place(first).line})
+            yield Hit(node, {"name": node.name, "other": first.name, "line": program.place(first)})
 
 
 def _counts(body: list[ast.stmt], classes: set[str]) -> bool:
@@ -61,4 +61,4 @@ class Net(nn.Module):
 VALID = (
     f"{_NET}def net11(): return Net([1, 2])\ndef net13(): return Net([2, 2])\ndef net11_old(): return Net([1, 2])\n",
 )
-INVALID = (f"{_NET}def net11(): return Net([1, 2])\ndef net13(): return Net([1, 2])  # <-\n",)
+INVALID = (f"{_NET}def net11(): return Net([1, 2])\ndef net13(): return Net([1, 2])  # <- bug\n",)

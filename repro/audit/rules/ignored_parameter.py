@@ -20,15 +20,15 @@ from repro.audit.meaning.scopes import Parameters
 from repro.audit.program import Program
 from repro.audit.rule import Hit, rule
 
-ZH = """网络或它的工厂函数接受一个参数,却没有任何地方读取它。
+ZH = """网络或它的工厂函数接受一个参数，却没有任何地方读取它。
 
-传入 `pretrained=True` 的人得到的是随机权重,
-传入 `num_classes=10` 的人得到的是 1000 类的网络,
-而且没有任何提示:这算风险。其余只作提示:
-同一种模块的几个变体常共用参数,并不是每个都需要。
+传入 `pretrained=True` 的人得到的是随机权重，
+传入 `num_classes=10` 的人得到的是 1000 类的网络，
+而且没有任何提示：这算风险。其余只作提示：
+同一种模块的几个变体常共用参数，并不是每个都需要。
 
-局限:只看网络的 `__init__` 和建立网络的函数。带装饰器的函数、
-`*args`、`**kwargs`、以下划线开头的名字,以及空函数体,不作判断。
+局限：只看网络的 `__init__` 和建立网络的函数。带装饰器的函数、
+`*args`、`**kwargs`、以下划线开头的名字，以及空函数体，不作判断。
 """
 
 _ASKED = re.compile(r"pre_?trained|weights|(?:num|n|nb)_?class(?:es)?|class(?:es)?_?num|classes")
@@ -39,7 +39,7 @@ _ASKED = re.compile(r"pre_?trained|weights|(?:num|n|nb)_?class(?:es)?|class(?:es
     Severity.NOTE,
     Confidence.HIGH,
     en="{function} takes {parameter} and does nothing with it",
-    zh="{function} 接受 {parameter},却没有用它做任何事",
+    zh="{function} 接受 {parameter}，却没有用它做任何事",
 )
 def ignored_parameter(program: Program) -> Iterator[Hit]:
     if program.broken:  # what is left out may have it
@@ -113,12 +113,12 @@ INVALID = (
     """
 import torch.nn as nn
 class Net(nn.Module):
-    def __init__(self, num_classes=10, drop_rate=0.5):  # <-
+    def __init__(self, num_classes=10, drop_rate=0.5):  # <- note
         super().__init__()
         self.fc = nn.Linear(512, num_classes)
     def forward(self, x):
         return self.fc(x)
-def net(pretrained=False):  # <-
+def net(pretrained=False):  # <- risk
     return Net()
 """,
 )

@@ -14,16 +14,17 @@ from collections.abc import Iterator
 
 from repro.audit.finding import Confidence, Severity
 from repro.audit.meaning.analysis import Analysis
+from repro.audit.meaning.nesting import is_inside
 from repro.audit.program import Program
 from repro.audit.rule import Hit, rule
 
-ZH = """导入这个文件时会做事:训练、打印、下载或新建文件夹。
+ZH = """导入这个文件时会做事：训练、打印、下载或新建文件夹。
 
-文件里定义了网络,别人会导入它,这时顶层的语句也都会运行。只报告一次。
+文件里定义了网络，别人会导入它，这时顶层的语句也都会运行。只报告一次。
 
 应当把这些语句放到 `if __name__ == "__main__":` 之下。
 
-局限:只看代码文件,不看笔记本和文章。
+局限：只看代码文件，不看笔记本和文章。
 """
 
 _EFFECTS = frozenset({"print", "makedirs", "mkdir", "backward", "step", "download"})
@@ -34,22 +35,21 @@ _EFFECTS = frozenset({"print", "makedirs", "mkdir", "backward", "step", "downloa
     Severity.NOTE,
     Confidence.HIGH,
     en="{call} runs whenever the file is imported; put it under if __name__ == '__main__'",
-    zh="每次导入这个文件都会执行 {call};应当放到 if __name__ == '__main__' 之下",
+    zh="每次导入这个文件都会执行 {call}；应当放到 if __name__ == '__main__' 之下",
 )
 def import_side_effect(program: Program) -> Iterator[Hit]:
     if program.lines is not None or not Analysis.of(program).classes():
         return
-    defined = [(node.lineno, node.end_lineno or 0) for node in program.named]
     top = [each for each in program.tree.body if isinstance(each, ast.Expr | ast.For | ast.While | ast.With | ast.If)]
     guards = [each for each in top if isinstance(each, ast.If) and "__name__" in ast.unparse(each.test)]
-    skipped = [*defined, *((each.lineno, each.end_lineno or 0) for each in guards)]
-    spans = [(each.lineno, each.end_lineno or 0) for each in top]
+    skipped = [*program.named, *guards]
     for node in program.nodes(ast.Call):
         function = node.func
         name = function.attr if isinstance(function, ast.Attribute) else getattr(function, "id", "")
         downloads = any(k.arg == "download" and ast.unparse(k.value) == "True" for k in node.keywords)
-        at_top = any(first <= node.lineno <= last for first, last in spans) or downloads
-        if (name in _EFFECTS or downloads) and at_top and not any(a <= node.lineno <= b for a, b in skipped):
+        if not (downloads or (name in _EFFECTS and any(is_inside(node, each) for each in top))):
+            continue
+        if not any(is_inside(node, each) for each in skipped):
             yield Hit(node, {"call": f"{name}()"})
             return
 
@@ -70,6 +70,6 @@ import torch.nn as nn
 class Net(nn.Module):
     def forward(self, x):
         return x
-print(Net())  # <-
+print(Net())  # <- note
 """,
 )

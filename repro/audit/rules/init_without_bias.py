@@ -23,13 +23,13 @@ from repro.audit.rule import Hit, rule
 
 ZH = """初始化时设置了并不存在的偏置。
 
-用 `bias=False` 建立的层,其 bias 是 `None`,
-`m.bias.data.zero_()` 会抛出 AttributeError,网络根本建不起来。
+用 `bias=False` 建立的层，其 bias 是 `None`，
+`m.bias.data.zero_()` 会抛出 AttributeError，网络根本建不起来。
 这种循环通常抄自卷积带偏置的网络。
 
-应当先判断:`if m.bias is not None`。
+应当先判断：`if m.bias is not None`。
 
-局限:只看遍历 `self.modules()` 并用 `isinstance` 判断某一类层的循环,
+局限：只看遍历 `self.modules()` 并用 `isinstance` 判断某一类层的循环，
 并且同一文本里这个网络的该类层没有偏置。
 """
 
@@ -38,8 +38,8 @@ ZH = """初始化时设置了并不存在的偏置。
     "CNN213",
     Severity.BUG,
     Confidence.HIGH,
-    en="the {layer} of line {line} has no bias: this fails on None",
-    zh="第 {line} 行的 {layer} 没有偏置,这里会因 None 而失败",
+    en="the {layer} of {line} has no bias: this fails on None",
+    zh="{line}的 {layer} 没有偏置，这里会因 None 而失败",
 )
 def init_without_bias(program: Program) -> Iterator[Hit]:
     loops = [loop for loop in program.nodes(ast.For) if _is_over_modules(loop)]
@@ -51,7 +51,7 @@ def init_without_bias(program: Program) -> Iterator[Hit]:
         for kind, use in _unasked(loop, inside):
             layer = next(_without_bias(program, loop, kind), None)
             if layer is not None:
-                yield Hit(use, {"layer": layer.short, "line": program.place(layer.call).line})
+                yield Hit(use, {"layer": layer.short, "line": program.place(layer.call)})
 
 
 def _is_over_modules(loop: ast.For) -> bool:
@@ -121,6 +121,6 @@ class Net(nn.Module):
         for m in self.modules():
             if isinstance(m, nn.Conv2d):
                 m.weight.data.normal_(0, 0.01)
-                m.bias.data.zero_()  # <-
+                m.bias.data.zero_()  # <- bug
 """,
 )

@@ -12,27 +12,27 @@ is told by the name `kwargs` alone, and once for a text.
 from __future__ import annotations
 
 import ast
-import builtins
 from collections.abc import Iterator
 
 from repro.audit.finding import Confidence, Severity
+from repro.audit.meaning.nesting import is_inside
+from repro.audit.meaning.scopes import BUILTINS
 from repro.audit.program import Program
 from repro.audit.rule import Hit, rule
 
 ZH = """应该写 `**kwargs` 的地方写成了 `*kwargs`。
 
-传参时,一个星号会把关键字的名字当作字符串,依次传给前几个参数;
-两个星号才是按名字传值。声明参数时,一个星号根本接收不到关键字参数。
+传参时，一个星号会把关键字的名字当作字符串，依次传给前几个参数；
+两个星号才是按名字传值。声明参数时，一个星号根本接收不到关键字参数。
 复制或输入时都容易丢掉一个星号。
-只要没有人传关键字参数,就什么也不会发生。
+只要没有人传关键字参数，就什么也不会发生。
 
-局限:只看同一个函数用两个星号声明的参数;
-`print` 等 Python 自己的函数,可能就是要这些名字;
-其他库的函数,以及文本里没有定义的方法,也是如此。
-声明只凭 `kwargs` 这个名字判断,每段文本只报告一次。
+局限：只看同一个函数用两个星号声明的参数；
+`print` 等 Python 自己的函数，可能就是要这些名字；
+其他库的函数，以及文本里没有定义的方法，也是如此。
+声明只凭 `kwargs` 这个名字判断，每段文本只报告一次。
 """
 
-_BUILTINS = frozenset(dir(builtins))
 _KEYWORDS = frozenset({"kwargs", "kwds"})  # what everybody calls them
 
 
@@ -41,7 +41,7 @@ _KEYWORDS = frozenset({"kwargs", "kwds"})  # what everybody calls them
     Severity.BUG,
     Confidence.HIGH,
     en="*{name} has no room for what the keywords are given; **{name} has",
-    zh="*{name} 装不下关键字对应的值,**{name} 才可以",
+    zh="*{name} 装不下关键字对应的值，**{name} 才可以",
 )
 def keywords_as_positions(program: Program) -> Iterator[Hit]:
     takers = [node for node in program.nodes(ast.FunctionDef) if node.args.kwarg is not None]
@@ -51,7 +51,7 @@ def keywords_as_positions(program: Program) -> Iterator[Hit]:
             continue
         for argument in call.args:
             if isinstance(argument, ast.Starred) and isinstance(argument.value, ast.Name):
-                around = [each for each in takers if each.lineno <= call.lineno <= (each.end_lineno or 0)]
+                around = [each for each in takers if is_inside(call, each)]
                 if any(each.args.kwarg and each.args.kwarg.arg == argument.value.id for each in around):
                     yield Hit(argument, {"name": argument.value.id})
     for function in program.nodes(ast.FunctionDef):
@@ -66,7 +66,7 @@ def _takes_keywords(program: Program, function: ast.expr, own: set[str]) -> bool
     if full is not None:
         return full.startswith(("torch.", "torchvision."))
     if isinstance(function, ast.Name):
-        return function.id not in _BUILTINS
+        return function.id not in BUILTINS
     return isinstance(function, ast.Attribute) and function.attr in own
 
 
@@ -89,11 +89,11 @@ INVALID = (
     """
 import torch.nn as nn
 def build(width, **kwargs):
-    return nn.Linear(width, width, *kwargs)  # <-
+    return nn.Linear(width, width, *kwargs)  # <- bug
 """,
     """
 import torch.nn as nn
-def build(width, *kwargs):  # <-
+def build(width, *kwargs):  # <- risk
     return nn.Linear(width, width)
 def build_two(width, *kwargs):
     return build(width, *kwargs), build(width, *kwargs)

@@ -8,22 +8,21 @@ Limits: only numbers that the text decides are compared: channels, and features 
 
 from __future__ import annotations
 
-import ast
 from collections.abc import Iterator
 
-from repro.audit.finding import Confidence, Severity
+from repro.audit.finding import Confidence, Severity, Words
+from repro.audit.meaning import flow
 from repro.audit.meaning.analysis import Analysis
-from repro.audit.meaning.values import Op
 from repro.audit.program import Program
 from repro.audit.rule import Hit, rule
 
-ZH = """一个层得到的通道数或特征数,与建立它时写的不同。
+ZH = """一个层得到的通道数或特征数，与建立它时写的不同。
 
-网络一调用,torch 就会报错,所以这段代码照原样从未运行过。
-要么是某个数写错了,要么是某个名字指的不是想要的东西,
+网络一调用，torch 就会报错，所以这段代码照原样从未运行过。
+要么是某个数写错了，要么是某个名字指的不是想要的东西，
 例如输入在捷径分支用到之前已经被覆盖。
 
-局限:只比较文本能够确定的数:通道数,以及文本写明图像尺寸时的特征数。
+局限：只比较文本能够确定的数：通道数，以及文本写明图像尺寸时的特征数。
 """
 
 # Module -> the dimension of its input that an argument of it says.
@@ -34,6 +33,11 @@ _TAKES = {
     "BatchNorm2d": (1, "num_features"),
     "Linear": (-1, "in_features"),
 }
+_WHAT = {
+    "in_channels": Words("channels", "通道"),
+    "num_features": Words("channels", "通道"),
+    "in_features": Words("features", "特征"),
+}
 
 
 @rule(
@@ -41,13 +45,13 @@ _TAKES = {
     Severity.BUG,
     Confidence.HIGH,
     en="{layer} is made for {expected} {what} and is given {actual}",
-    zh="{layer} 是为 {expected} 个 {what} 建立的,得到的却是 {actual} 个",
+    zh="{layer} 是为 {expected} 个 {what} 建立的，得到的却是 {actual} 个",
 )
 def layer_does_not_fit(program: Program) -> Iterator[Hit]:
     analysis = Analysis.of(program)
     seen = set()
     for op in analysis.ops("conv", "norm", "linear"):
-        if op.name not in _TAKES or op.layer is None or not op.inputs or _where(op) in seen:
+        if op.name not in _TAKES or op.layer is None or not op.inputs or flow.written(op) in seen:
             continue
         dim, what = _TAKES[op.name]
         given, expected = op.inputs[0].shape, op.detail.get(what)
@@ -57,14 +61,9 @@ def layer_does_not_fit(program: Program) -> Iterator[Hit]:
             continue
         if not analysis.is_certain:
             return
-        values = {"layer": op.name, "expected": expected, "actual": given[dim], "what": what.replace("_", " ")}
-        seen.add(_where(op))
-        yield Hit(_where(op), values)
-
-
-def _where(op: Op) -> ast.AST:
-    """The layer, if it stands in one row with what it is given; else where it is called."""
-    return op.where if op.node is op.inputs[0].node else op.node
+        values = {"layer": op.name, "expected": expected, "actual": given[dim], "what": _WHAT[what]}
+        seen.add(flow.written(op))
+        yield Hit(flow.written(op), values)
 
 
 VALID = (
@@ -90,7 +89,7 @@ net = nn.Sequential(
     nn.Conv2d(3, 8, 3),
     nn.BatchNorm2d(8),
     nn.ReLU(),
-    nn.Conv2d(16, 32, 3),  # <-
+    nn.Conv2d(16, 32, 3),  # <- bug
 )
 net(images)
 """,
@@ -100,7 +99,7 @@ import torch.nn as nn
 net = nn.Sequential(
     nn.Conv2d(3, 8, 3),
     nn.Flatten(),
-    nn.Linear(8 * 28 * 28, 10),  # <-
+    nn.Linear(8 * 28 * 28, 10),  # <- bug
 )
 net(torch.randn(1, 3, 32, 32))
 """,
@@ -113,6 +112,14 @@ class Block(nn.Module):
         self.shortcut = nn.Conv2d(8, 16, 1)
     def forward(self, x):
         x = self.conv(x).relu()
-        return x + self.shortcut(x)  # <-
+        return x + self.shortcut(x)  # <- bug
+""",
+    """
+import torch.nn as nn
+never_called = nn.Sequential(
+    nn.Conv2d(3, 8, 3),
+    nn.BatchNorm2d(16),  # <- bug
+    nn.ReLU(),
+)
 """,
 )

@@ -20,14 +20,14 @@ from repro.audit.meaning.values import Event
 from repro.audit.program import Program
 from repro.audit.rule import Hit, rule
 
-ZH = """优化器已经取走了参数,之后才替换网络里的层。
+ZH = """优化器已经取走了参数，之后才替换网络里的层。
 
-优化器手里的是被换掉的那一层的参数。新的层一直保持随机权重,
-永远不会被训练,程序也不会报错。
+优化器手里的是被换掉的那一层的参数。新的层一直保持随机权重，
+永远不会被训练，程序也不会报错。
 
-应当先替换层,再创建优化器。
+应当先替换层，再创建优化器。
 
-局限:创建优化器、替换层和训练必须在同一份文档里,并且按这个顺序出现。
+局限：创建优化器、替换层和训练必须在同一份文档里，并且按这个顺序出现。
 """
 
 
@@ -35,8 +35,8 @@ ZH = """优化器已经取走了参数,之后才替换网络里的层。
     "CNN607",
     Severity.BUG,
     Confidence.HIGH,
-    en="{layer} is replaced after the optimizer in line {optimizer_line} took the parameters; it is never trained",
-    zh="{layer} 是在第 {optimizer_line} 行的优化器取走参数之后才替换的,新的层永远不会被训练",
+    en="{layer} is replaced after the optimizer in {optimizer_line} took the parameters; it is never trained",
+    zh="{layer} 是在{optimizer_line}的优化器取走参数之后才替换的，新的层永远不会被训练",
 )
 def layer_replaced_after_optimizer(program: Program) -> Iterator[Hit]:
     if any(node.attr == "add_param_group" for node in program.nodes(ast.Attribute)):
@@ -56,7 +56,7 @@ def layer_replaced_after_optimizer(program: Program) -> Iterator[Hit]:
                 waiting += [(event, maker) for name, maker in taken.items() if _of(event, name)]
             elif event.kind == "step" and is_optimizer(event):
                 for replaced, maker in waiting:
-                    line = program.place(maker.node).line
+                    line = program.place(maker.node)
                     yield Hit(replaced.node, {"layer": ast.unparse(replaced.node), "optimizer_line": line})
                 waiting = []
 
@@ -93,7 +93,7 @@ INVALID = (
 import torch, torchvision
 net = torchvision.models.vgg16(weights="DEFAULT")
 optimizer = torch.optim.SGD(net.parameters(), lr=0.1)
-net.classifier[6] = torch.nn.Linear(4096, 10)  # <-
+net.classifier[6] = torch.nn.Linear(4096, 10)  # <- bug
 for x, y in loader:
     optimizer.zero_grad()
     loss_fn(net(x), y).backward()

@@ -24,17 +24,17 @@ from repro.audit.rule import Hit, rule
 
 ZH = """网络把层放在普通的列表、元组或字典里。
 
-torch 只在网络的属性里找它的组成部分,不会查看 Python 自己的容器。
-放在里面的层可以调用,但除此之外都不算网络的一部分:
-优化器拿不到它们的参数,`state_dict` 不保存它们,
-`cuda()` 不会移动它们,`eval()` 也影响不到它们。
+torch 只在网络的属性里找它的组成部分，不会查看 Python 自己的容器。
+放在里面的层可以调用，但除此之外都不算网络的一部分：
+优化器拿不到它们的参数，`state_dict` 不保存它们，
+`cuda()` 不会移动它们，`eval()` 也影响不到它们。
 
-应当使用 `nn.ModuleList`、`nn.ModuleDict` 或 `nn.Sequential`,
+应当使用 `nn.ModuleList`、`nn.ModuleDict` 或 `nn.Sequential`，
 原因见 torch 的 ModuleList 文档。
 
-局限:没有参数的层不作判断;已经用别的方式登记的层也不作判断,
-例如用 `add_module`,或放进了 `Sequential`。
-把另一个类的网络藏在列表里,视为有意。
+局限：没有参数的层不作判断；已经用别的方式登记的层也不作判断，
+例如用 `add_module`，或放进了 `Sequential`。
+把另一个类的网络藏在列表里，视为有意。
 """
 
 
@@ -43,7 +43,7 @@ torch 只在网络的属性里找它的组成部分,不会查看 Python 自己�
     Severity.BUG,
     Confidence.HIGH,
     en="{network}.{name} is a plain {kind}: its {count} layers are not part of the network; use {instead}",
-    zh="{network}.{name} 是普通的 {kind}:其中的 {count} 层不属于网络;应改用 {instead}",
+    zh="{network}.{name} 是普通的 {kind}：其中的 {count} 层不属于网络；应改用 {instead}",
 )
 def layers_in_a_plain_list(program: Program) -> Iterator[Hit]:
     told: set[int] = set()
@@ -118,8 +118,8 @@ import torch.nn as nn
 class Net(nn.Module):
     def __init__(self):
         super().__init__()
-        self.convs = [nn.Conv2d(3, 3, 3) for _ in range(4)]  # <-
-        self.heads = {}  # <-
+        self.convs = [nn.Conv2d(3, 3, 3) for _ in range(4)]  # <- bug
+        self.heads = {}  # <- bug
         self.heads["a"] = nn.Linear(3, 2)
     def forward(self, x):
         for conv in self.convs:
@@ -137,7 +137,7 @@ class Block(nn.Module):
 class Net(nn.Module):
     def __init__(self, depth=3):
         super().__init__()
-        self.blocks = []  # <-
+        self.blocks = []  # <- bug
         for _ in range(depth):
             self.blocks.append(Block(8))
     def forward(self, x):

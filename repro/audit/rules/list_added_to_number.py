@@ -19,13 +19,13 @@ from repro.audit.rule import Hit, rule
 
 ZH = """把列表、元组或模块加到了一个代表数字的名字上。
 
-`layers = in_channels = 3` 让两个名字都等于 3,
+`layers = in_channels = 3` 让两个名字都等于 3，
 随后的 `layers += [conv]` 会抛出 TypeError。
-文字丢失方括号和换行之后,`layers = []` 和 `in_channels = 3`
-这两条语句就会变成这样;
+文字丢失方括号和换行之后，`layers = []` 和 `in_channels = 3`
+这两条语句就会变成这样；
 剩下的 `layers += conv, relu` 和 `layers += nn.ReLU()` 同样会失败。
 
-局限:只看在函数里只绑定过一次、值是写明的数字,并在那里被加上这些东西的名字。
+局限：只看在函数里只绑定过一次、值是写明的数字，并在那里被加上这些东西的名字。
 """
 
 
@@ -33,8 +33,8 @@ ZH = """把列表、元组或模块加到了一个代表数字的名字上。
     "CNN222",
     Severity.BUG,
     Confidence.HIGH,
-    en="{name} is {number} here, and {what} is added to it in line {line}",
-    zh="{name} 在这里是 {number},第 {line} 行却给它加上了 {what}",
+    en="{name} is {number} here, and {what} is added to it in {line}",
+    zh="{name} 在这里是 {number}，{line}却给它加上了 {what}",
 )
 def list_added_to_number(program: Program) -> Iterator[Hit]:
     told: set[int] = set()
@@ -50,7 +50,7 @@ def list_added_to_number(program: Program) -> Iterator[Hit]:
         match bound:
             case [ast.Assign(value=ast.Constant(value=int() | float() as number)) as only] if id(only) not in told:
                 told.add(id(only))
-                yield Hit(only, {"name": name, "number": number, "what": what, "line": program.place(addition).line})
+                yield Hit(only, {"name": name, "number": number, "what": what, "line": program.place(addition)})
 
 
 def _added(program: Program, value: ast.expr) -> str:
@@ -82,7 +82,7 @@ INVALID = (
     """
 import torch.nn as nn
 def stack(widths):
-    layers = channels = 3  # <-
+    layers = channels = 3  # <- bug
     for width in widths:
         layers += [nn.Conv2d(channels, width, 3)]
         layers += [nn.ReLU()]
@@ -91,12 +91,12 @@ def stack(widths):
     """
 import torch.nn as nn
 def stack(widths, conv):
-    layers = channels = 3  # <-
+    layers = channels = 3  # <- bug
     for width in widths:
         layers += conv, nn.ReLU()
     return layers
 def pooled(widths):
-    layers = 0  # <-
+    layers = 0  # <- bug
     for width in widths:
         layers += nn.MaxPool2d(2)
     return layers

@@ -20,15 +20,15 @@ from repro.audit.rule import Hit, rule
 
 ZH = """用 `torch.load` 读文件时没有写 `weights_only`。
 
-这样的文件是 pickle,而 pickle 会执行里面的任何代码:torch 2.6 之前默认就是如此。
-从 2.6 起默认是 `weights_only=True`,这时用 `torch.save(net, ...)` 存下的整个网络
-会被拒绝,抛出 UnpicklingError。
+这样的文件是 pickle，而 pickle 会执行里面的任何代码：torch 2.6 之前默认就是如此。
+从 2.6 起默认是 `weights_only=True`，这时用 `torch.save(net, ...)` 存下的整个网络
+会被拒绝，抛出 UnpicklingError。
 总之同一段代码在不同版本上行为不同。只报告一次。
 
-应当保存 `state_dict`,读取时写明 `weights_only=True`;
+应当保存 `state_dict`，读取时写明 `weights_only=True`；
 只有自己存的文件才写 False。
 
-局限:不知道读者用的是哪个版本的 torch。
+局限：不知道读者用的是哪个版本的 torch。
 """
 
 
@@ -37,7 +37,7 @@ ZH = """用 `torch.load` 读文件时没有写 `weights_only`。
     Severity.NOTE,
     Confidence.HIGH,
     en="torch.load without weights_only: it runs code of the file before torch 2.6, and may refuse the file since",
-    zh="torch.load 没有写 weights_only:torch 2.6 之前会执行文件里的代码,之后可能拒绝读取",
+    zh="torch.load 没有写 weights_only：torch 2.6 之前会执行文件里的代码，之后可能拒绝读取",
 )
 def load_without_weights_only(program: Program) -> Iterator[Hit]:
     for node in program.nodes(ast.Call) if "torch.load" in program.text else ():
@@ -56,6 +56,6 @@ net.load_state_dict(torch.load("net.pth", weights_only=True))
 INVALID = (
     """
 import torch
-net.load_state_dict(torch.load("net.pth"))  # <-
+net.load_state_dict(torch.load("net.pth"))  # <- note
 """,
 )

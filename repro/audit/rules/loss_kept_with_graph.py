@@ -22,13 +22,13 @@ from repro.audit.rule import Hit, rule
 
 ZH = """把损失连同算出它的计算图一起累加了。
 
-只要 `total` 还在,`total += loss` 就会一直保留 autograd 为每个损失记录的内容,
-内存随批次不断增长。如果循环里没有 `backward`,例如评估时仍在记录梯度,
+只要 `total` 还在，`total += loss` 就会一直保留 autograd 为每个损失记录的内容，
+内存随批次不断增长。如果循环里没有 `backward`，例如评估时仍在记录梯度，
 那么所有批次的全部中间结果都会留下来。
 
-应当累加 `loss.item()`;想让数值留在 GPU 上时用 `loss.detach()`。
+应当累加 `loss.item()`；想让数值留在 GPU 上时用 `loss.detach()`。
 
-局限:累加的和本身要做 `backward`(例如多个损失)时不报告,`no_grad` 之下也不报告。
+局限：累加的和本身要做 `backward`（例如多个损失）时不报告，`no_grad` 之下也不报告。
 """
 
 
@@ -37,7 +37,7 @@ ZH = """把损失连同算出它的计算图一起累加了。
     Severity.RISK,
     Confidence.HIGH,
     en="{total} adds up losses with their graphs, so memory grows with every batch; add loss.item()",
-    zh="{total} 把损失连同计算图一起累加,内存会随批次增长;应当累加 loss.item()",
+    zh="{total} 把损失连同计算图一起累加，内存会随批次增长；应当累加 loss.item()",
 )
 def loss_kept_with_graph(program: Program) -> Iterator[Hit]:
     for events in Analysis.of(program).stretches:
@@ -114,7 +114,7 @@ def train(net, loader, optimizer):
         optimizer.zero_grad()
         loss.backward()
         optimizer.step()
-        total += loss  # <-
+        total += loss  # <- risk
     return total
 """,
     """
@@ -122,7 +122,7 @@ import torch.nn.functional as F
 def test(net, loader):
     total = 0
     for x, y in loader:
-        total += F.cross_entropy(net(x), y) * len(x)  # <-
+        total += F.cross_entropy(net(x), y) * len(x)  # <- risk
     return total
 """,
 )

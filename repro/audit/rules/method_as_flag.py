@@ -17,12 +17,12 @@ from repro.audit.meaning.attributes import Attributes
 from repro.audit.program import Program
 from repro.audit.rule import Hit, rule
 
-ZH = """用 `self.train` 判断网络的模式:它是一个方法,永远为真。
+ZH = """用 `self.train` 判断网络的模式：它是一个方法，永远为真。
 
-模式应看 `self.training`。`if self.train:` 在评估时走的分支与训练时相同,
+模式应看 `self.training`。`if self.train:` 在评估时走的分支与训练时相同，
 `F.dropout(x, training=self.train)` 则永远会随机置零。
 
-局限:自己设置了同名属性的网络不作判断。
+局限：自己设置了同名属性的网络不作判断。
 """
 
 
@@ -31,7 +31,7 @@ ZH = """用 `self.train` 判断网络的模式:它是一个方法,永远为真�
     Severity.BUG,
     Confidence.HIGH,
     en="self.{name} is a method and always true; the mode of the network is self.training",
-    zh="self.{name} 是方法,永远为真;网络的模式是 self.training",
+    zh="self.{name} 是方法，永远为真；网络的模式是 self.training",
 )
 def method_as_flag(program: Program) -> Iterator[Hit]:
     attributes = Attributes.of(program)
@@ -77,9 +77,9 @@ import torch.nn as nn
 import torch.nn.functional as F
 class Net(nn.Module):
     def forward(self, x):
-        x = F.dropout(x, training=self.train)  # <-
-        if not self.train:  # <-
+        x = F.dropout(x, training=self.train)  # <- bug
+        if not self.train:  # <- bug
             x = x * 2
-        return x if self.train else x.softmax(1)  # <-
+        return x if self.train else x.softmax(1)  # <- bug
 """,
 )

@@ -17,10 +17,10 @@ from repro.audit.rule import Hit, rule
 
 ZH = """统计量里有一个数字与公开的值不同。
 
-三个数字中有两个与公开的值完全相同,只有一个不同:
-多半是两位写颠倒了,或者打错了一位。影响微乎其微,却常被一抄再抄。
+三个数字中有两个与公开的值完全相同，只有一个不同：
+多半是两位写颠倒了，或者打错了一位。影响微乎其微，却常被一抄再抄。
 
-局限:只认识 ImageNet 和 CIFAR 的公开数值。
+局限：只认识 ImageNet 和 CIFAR 的公开数值。
 """
 
 _FARTHEST = 0.06  # that a misprint is from what is meant
@@ -60,7 +60,7 @@ INVALID = (
     """
 import torch
 from torchvision import transforms
-a = transforms.Normalize((0.485, 0.456, 0.406), (0.229, 0.224, 0.255))  # <-
-b = transforms.Normalize((0.485, 0.465, 0.406), (0.229, 0.224, 0.225))  # <-
+a = transforms.Normalize((0.485, 0.456, 0.406), (0.229, 0.224, 0.255))  # <- note
+b = transforms.Normalize((0.485, 0.465, 0.406), (0.229, 0.224, 0.225))  # <- note
 """,
 )

@@ -20,14 +20,14 @@ from repro.audit.meaning.values import Instance
 from repro.audit.program import Program
 from repro.audit.rule import Hit, rule
 
-ZH = """网络有层,却没有 `forward`。
+ZH = """网络有层，却没有 `forward`。
 
-调用它会抛出 NotImplementedError。常见原因:漏写了这个方法;
-或者缩进不对,它不在类里,而成了旁边的函数或 `__init__` 里面的函数。
+调用它会抛出 NotImplementedError。常见原因：漏写了这个方法；
+或者缩进不对，它不在类里，而成了旁边的函数或 `__init__` 里面的函数。
 
-局限:只看直接或经由同一文本中的类继承自 `nn.Module`、
-并且没有被其他类继承的类。如果文本里没有调用这个网络,只算风险;
-它若还有别的方法,就不作判断。
+局限：只看直接或经由同一文本中的类继承自 `nn.Module`、
+并且没有被其他类继承的类。如果文本里没有调用这个网络，只算风险；
+它若还有别的方法，就不作判断。
 """
 
 
@@ -36,7 +36,7 @@ ZH = """网络有层,却没有 `forward`。
     Severity.RISK,
     Confidence.MEDIUM,
     en="{network} has layers and no forward; calling it fails",
-    zh="{network} 有层但没有 forward,调用时会失败",
+    zh="{network} 有层但没有 forward，调用时会失败",
 )
 def missing_forward(program: Program) -> Iterator[Hit]:
     if program.broken:  # what is left out may have it
@@ -102,7 +102,7 @@ Two()
 INVALID = (
     """
 import torch.nn as nn
-class Net(nn.Module):  # <-
+class Net(nn.Module):  # <- bug
     def __init__(self):
         super().__init__()
         self.fc = nn.Linear(2, 2)
@@ -112,7 +112,7 @@ print(Net()(images))
 """,
     """
 import torch.nn as nn
-class Net(nn.Module):  # <-
+class Net(nn.Module):  # <- risk
     def __init__(self):
         super().__init__()
         self.fc = nn.Linear(2, 2)

@@ -17,13 +17,13 @@ from repro.audit.meaning.values import Library
 from repro.audit.program import Program
 from repro.audit.rule import Hit, rule
 
-ZH = """网络没有调用 `super().__init__()`,或者调用得太晚。
+ZH = """网络没有调用 `super().__init__()`，或者调用得太晚。
 
 `nn.Module.__init__` 会建立 torch 存放层和参数的表。
-在它运行之前,第一句 `self.conv = nn.Conv2d(...)` 就会抛出
-AttributeError:"cannot assign module before Module.__init__() call"。
+在它运行之前，第一句 `self.conv = nn.Conv2d(...)` 就会抛出
+AttributeError："cannot assign module before Module.__init__() call"。
 
-局限:只看 `__init__` 里设置了层或参数、
+局限：只看 `__init__` 里设置了层或参数、
 并且从文本能看出继承自 `nn.Module` 的类。
 """
 
@@ -98,10 +98,10 @@ import torch.nn as nn
 class Net(nn.Module):
     def __init__(self, width):
         self.width = width
-        self.fc = nn.Linear(width, 2)  # <-
+        self.fc = nn.Linear(width, 2)  # <- bug
 class Late(nn.Module):
     def __init__(self):
-        self.net = Net(2)  # <-
+        self.net = Net(2)  # <- bug
         super().__init__()
 """,
 )

@@ -20,15 +20,15 @@ from repro.audit.meaning.values import Class, Library
 from repro.audit.program import Program
 from repro.audit.rule import Hit, rule
 
-ZH = """网络的某个方法名拼错了,没有人会调用它。
+ZH = """网络的某个方法名拼错了，没有人会调用它。
 
-Python 调用的是 `__init__`,torch 调用的是 `forward`。
-换一个名字就只是普通方法:没有 `__init__` 就不会创建任何层,
-没有 `forward`,调用网络时会抛出 NotImplementedError。
-粘贴文字容易丢下划线,打字容易颠倒字母。
+Python 调用的是 `__init__`，torch 调用的是 `forward`。
+换一个名字就只是普通方法：没有 `__init__` 就不会创建任何层，
+没有 `forward`，调用网络时会抛出 NotImplementedError。
+粘贴文字容易丢下划线，打字容易颠倒字母。
 
-局限:只看与正确名字相差一处的名字,并且这个类里没有正确的那个方法。
-有代码当作属性来用的名字,以及基类来自别处的类,不作判断。
+局限：只看与正确名字相差一处的名字，并且这个类里没有正确的那个方法。
+有代码当作属性来用的名字，以及基类来自别处的类，不作判断。
 """
 
 _INIT = re.compile(r"_+(?:init|int|inti|ini|initt)_*|(?:init|int|inti)_+")
@@ -40,7 +40,7 @@ _PRIVATE = frozenset({"forward_", "_forward", "__forward"})  # helpers that a `f
     Severity.BUG,
     Confidence.HIGH,
     en="{network}.{written} is never called: {meant} is meant",
-    zh="{network}.{written} 永远不会被调用:应为 {meant}",
+    zh="{network}.{written} 永远不会被调用：应为 {meant}",
 )
 def misspelt_method(program: Program) -> Iterator[Hit]:
     used = {node.attr for node in program.nodes(ast.Attribute) if not _is_super(node.value)}
@@ -130,18 +130,18 @@ INVALID = (
     """
 import torch.nn as nn
 class Net(nn.Module):
-    def _init_(self):  # <-
+    def _init_(self):  # <- bug
         super().__init__()
         self.fc = nn.Linear(2, 2)
-    def foward(self, x):  # <-
+    def foward(self, x):  # <- bug
         return self.fc(x)
 """,
     """
 import torch.nn as nn
 class Net(nn.Module):
-    def __int__(self, width):  # <-
+    def __int__(self, width):  # <- bug
         self.fc = nn.Linear(width, 2)
-    def forwrad(self, x):  # <-
+    def forwrad(self, x):  # <- bug
         return self.fc(x)
 """,
 )

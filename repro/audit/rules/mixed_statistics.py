@@ -18,17 +18,17 @@ from repro.audit.meaning.data import normalisations, with_deviations, with_means
 from repro.audit.program import Program
 from repro.audit.rule import Hit, rule
 
-ZH = """均值是一个数据集的,标准差是另一个数据集的。
+ZH = """均值是一个数据集的，标准差是另一个数据集的。
 
-其中一个多半是从别的程序里抄来的。只要训练和评估一致,
-从头训练的网络学得几乎一样好;使用公开权重的网络需要它训练时的那组数值。
+其中一个多半是从别的程序里抄来的。只要训练和评估一致，
+从头训练的网络学得几乎一样好；使用公开权重的网络需要它训练时的那组数值。
 
-事实:ImageNet 为 0.229 0.224 0.225(torchvision 权重的文档);
-CIFAR-10 为 0.2470 0.2435 0.2616,
-按单张图片求标准差再平均则为 0.2023 0.1994 0.2010;
-CIFAR-100 为 0.2675 0.2565 0.2761,或按单张图片平均。
+事实：ImageNet 为 0.229 0.224 0.225（torchvision 权重的文档）；
+CIFAR-10 为 0.2470 0.2435 0.2616，
+按单张图片求标准差再平均则为 0.2023 0.1994 0.2010；
+CIFAR-100 为 0.2675 0.2565 0.2761，或按单张图片平均。
 
-局限:只认识 ImageNet、CIFAR 和 MNIST 的公开数值。
+局限：只认识 ImageNet、CIFAR 和 MNIST 的公开数值。
 """
 
 
@@ -37,7 +37,7 @@ CIFAR-100 为 0.2675 0.2565 0.2761,或按单张图片平均。
     Severity.RISK,
     Confidence.MEDIUM,
     en="the mean is that of {mean_of}, and the standard deviation that of {std_of}",
-    zh="均值是 {mean_of} 的,标准差是 {std_of} 的",
+    zh="均值是 {mean_of} 的，标准差是 {std_of} 的",
 )
 def mixed_statistics(program: Program) -> Iterator[Hit]:
     for step, mean, std in normalisations(program):
@@ -58,6 +58,6 @@ INVALID = (
     """
 import torch
 from torchvision import transforms
-a = transforms.Normalize((0.485, 0.456, 0.406), (0.2023, 0.1994, 0.2010))  # <-
+a = transforms.Normalize((0.485, 0.456, 0.406), (0.2023, 0.1994, 0.2010))  # <- risk
 """,
 )

@@ -13,17 +13,18 @@ import ast
 from collections.abc import Iterator
 
 from repro.audit.finding import Confidence, Severity
+from repro.audit.meaning.binding import Misfit, misfit
 from repro.audit.meaning.library import MODULES, Signature
 from repro.audit.program import Program
 from repro.audit.rule import Hit, rule
 
-ZH = """建立 torch 的模块时,给的参数它并不接受。
+ZH = """建立 torch 的模块时，给的参数它并不接受。
 
-这一行会抛出 TypeError:`AdaptiveAvgPool2d(7, 7)` 多了一个参数,
-因为它的大小是一个数或一个二元组;拼错的关键字也会失败;
+这一行会抛出 TypeError：`AdaptiveAvgPool2d(7, 7)` 多了一个参数，
+因为它的大小是一个数或一个二元组；拼错的关键字也会失败；
 `Linear(10)` 则少了一个数。
 
-局限:只看构成网络的 torch.nn 模块,以 torch 2 为准。
+局限：只看构成网络的 torch.nn 模块，以 torch 2 为准。
 带 `*args` 或 `**kwargs` 的调用不作判断。
 """
 
@@ -32,8 +33,8 @@ ZH = """建立 torch 的模块时,给的参数它并不接受。
     "CNN215",
     Severity.BUG,
     Confidence.HIGH,
-    en="{layer} takes ({parameters}), which this call does not fit",
-    zh="{layer} 的参数是 ({parameters}),与这里的调用不符",
+    en="{layer} {why}; its signature is ({parameters})",
+    zh="{layer} {why}；它的参数是 {parameters}",
 )
 def module_arguments(program: Program) -> Iterator[Hit]:
     for call in program.nodes(ast.Call):
@@ -41,17 +42,17 @@ def module_arguments(program: Program) -> Iterator[Hit]:
         name = function.attr if isinstance(function, ast.Attribute) else getattr(function, "id", "")
         if name not in MODULES or name == "Identity" or program.dotted(function) != f"torch.nn.{name}":
             continue
-        if not _fits(call, MODULES[name]):
-            yield Hit(call, {"layer": name, "parameters": ", ".join(MODULES[name].parameters)})
+        found = _misfit(call, MODULES[name])
+        if found is not None:
+            every = ", ".join(MODULES[name].parameters)
+            yield Hit(call, {"layer": name, "why": found.why, "wrong": found.parameters, "parameters": every})
 
 
-def _fits(call: ast.Call, signature: Signature) -> bool:
-    keywords = [each.arg for each in call.keywords]
-    if None in keywords or any(isinstance(each, ast.Starred) for each in call.args):
-        return True
-    given = [*signature.parameters[: len(call.args)], *keywords]
-    known = len(call.args) <= len(signature.parameters) and set(keywords).issubset(signature.parameters)
-    return known and len(set(given)) == len(given) and set(signature.parameters[: signature.required]).issubset(given)
+def _misfit(call: ast.Call, signature: Signature) -> Misfit | None:
+    if any(isinstance(each, ast.Starred) for each in call.args):
+        return None
+    required = signature.parameters[: signature.required]
+    return misfit(signature.parameters, required, len(call.args), [each.arg for each in call.keywords])
 
 
 VALID = (
@@ -68,10 +69,10 @@ nn.ReLU(True)
 INVALID = (
     """
 import torch.nn as nn
-nn.AdaptiveAvgPool2d(7, 7)  # <-
-nn.Conv2d(3, 8, kernal_size=3)  # <-
-nn.Linear(10)  # <-
+nn.AdaptiveAvgPool2d(7, 7)  # <- bug
+nn.Conv2d(3, 8, kernal_size=3)  # <- bug
+nn.Linear(10)  # <- bug
 nn.Flatten(2)
-nn.Linear(2, 2, in_features=2)  # <-
+nn.Linear(2, 2, in_features=2)  # <- bug
 """,
 )

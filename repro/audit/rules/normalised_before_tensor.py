@@ -17,11 +17,11 @@ from repro.audit.rule import Hit, rule
 
 ZH = """`Normalize` 写在了 `ToTensor` 前面。
 
-它只接受张量,拿到的却是图片本身,读第一张图片时就会抛出 TypeError。
-如果图片本来就是张量,那么失败的会是 `ToTensor`。
+它只接受张量，拿到的却是图片本身，读第一张图片时就会抛出 TypeError。
+如果图片本来就是张量，那么失败的会是 `ToTensor`。
 顺序应当是缩放和裁剪、`ToTensor`、`Normalize`。
 
-局限:`Compose` 的每一步都必须是已知的。
+局限：`Compose` 的每一步都必须是已知的。
 """
 
 
@@ -30,7 +30,7 @@ ZH = """`Normalize` 写在了 `ToTensor` 前面。
     Severity.BUG,
     Confidence.HIGH,
     en="Normalize takes tensors and stands before ToTensor; put it behind",
-    zh="Normalize 只接受张量,却写在 ToTensor 前面;应当放到它后面",
+    zh="Normalize 只接受张量，却写在 ToTensor 前面；应当放到它后面",
 )
 def normalised_before_tensor(program: Program) -> Iterator[Hit]:
     for steps in pipelines(program):
@@ -56,7 +56,7 @@ import torch
 from torchvision import transforms as T
 a = T.Compose([
     T.Resize(256),
-    T.Normalize((0.5,), (0.5,)),  # <-
+    T.Normalize((0.5,), (0.5,)),  # <- bug
     T.ToTensor(),
 ])
 """,

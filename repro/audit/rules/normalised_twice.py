@@ -18,11 +18,11 @@ from repro.audit.rule import Hit, rule
 
 ZH = """图片被归一化了两次。
 
-第二次减均值时,图片已经不在 0 到 1 之间:
-结果偏到 -2 左右,标准差也大了好几倍。
+第二次减均值时，图片已经不在 0 到 1 之间：
+结果偏到 -2 左右，标准差也大了好几倍。
 把一个 `Compose` 抄进另一个时常会这样。
 
-局限:`Compose` 的每一步都必须是已知的;为了显示图片而做的反归一化不报告。
+局限：`Compose` 的每一步都必须是已知的；为了显示图片而做的反归一化不报告。
 """
 
 
@@ -30,14 +30,14 @@ ZH = """图片被归一化了两次。
     "CNN707",
     Severity.BUG,
     Confidence.MEDIUM,
-    en="the images were normalised before, in line {first_line}",
-    zh="图片在第 {first_line} 行已经归一化过一次",
+    en="the images were normalised before, in {first_line}",
+    zh="图片在{first_line}已经归一化过一次",
 )
 def normalised_twice(program: Program) -> Iterator[Hit]:
     for steps in pipelines(program):
         every = [step for step in steps if step.short == "Normalize"]
         if len(every) > 1 and not any(map(_undoes, every)):
-            yield Hit(every[1].call, {"first_line": program.place(every[0].call).line})
+            yield Hit(every[1].call, {"first_line": program.place(every[0].call)})
 
 
 def _undoes(step: Made) -> bool:
@@ -61,7 +61,7 @@ from torchvision import transforms as T
 basic = T.Compose([T.ToTensor(), T.Normalize((0.5,), (0.5,))])
 whole = T.Compose([
     basic,
-    T.Normalize((0.1307,), (0.3081,)),  # <-
+    T.Normalize((0.1307,), (0.3081,)),  # <- bug
 ])
 """,
 )

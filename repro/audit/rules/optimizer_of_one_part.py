@@ -21,14 +21,14 @@ from repro.audit.meaning.values import Event, Instance, Layer
 from repro.audit.program import Program
 from repro.audit.rule import Hit, rule
 
-ZH = """优化器只拿到网络一部分的参数,而其余部分也是新建的。
+ZH = """优化器只拿到网络一部分的参数，而其余部分也是新建的。
 
-在训练好的层之上只训练最后的分类层,是对的。可是这里没有任何代码
-加载或冻结过权重:其余的层会一直保持最初的随机权重。
+在训练好的层之上只训练最后的分类层，是对的。可是这里没有任何代码
+加载或冻结过权重：其余的层会一直保持最初的随机权重。
 
 应当把 `net.parameters()` 交给优化器。
 
-局限:文档里任何地方加载或冻结过权重,或还建了别的优化器时,不报告。
+局限：文档里任何地方加载或冻结过权重，或还建了别的优化器时，不报告。
 """
 
 _REUSING = frozenset("load_state_dict requires_grad requires_grad_ load load_url load_state_dict_from_url".split())
@@ -39,7 +39,7 @@ _REUSING = frozenset("load_state_dict requires_grad requires_grad_ load load_url
     Severity.BUG,
     Confidence.MEDIUM,
     en="the optimizer gets {part} of {network} only; the other layers keep their random weights",
-    zh="优化器只拿到了 {network} 的 {part},其余的层会一直保持随机权重",
+    zh="优化器只拿到了 {network} 的 {part}，其余的层会一直保持随机权重",
 )
 def optimizer_of_one_part(program: Program) -> Iterator[Hit]:
     if any(node.attr in _REUSING for node in program.nodes(ast.Attribute)):
@@ -101,4 +101,4 @@ optimizer = torch.optim.SGD(groups, lr=0.1)
 """
     + _LOOP,
 )
-INVALID = (_NETWORK + "optimizer = torch.optim.SGD(net.fc.parameters(), lr=0.1)  # <-" + _LOOP,)
+INVALID = (_NETWORK + "optimizer = torch.optim.SGD(net.fc.parameters(), lr=0.1)  # <- bug" + _LOOP,)

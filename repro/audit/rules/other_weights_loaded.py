@@ -18,13 +18,13 @@ from repro.audit.finding import Confidence, Severity
 from repro.audit.program import Program
 from repro.audit.rule import Hit, rule
 
-ZH = """换了归一化方式的网络,加载的却是用批归一化的那个网络的权重。
+ZH = """换了归一化方式的网络，加载的却是用批归一化的那个网络的权重。
 
-参数名相同,所以不会报错(或者只是缺少运行统计量),
+参数名相同，所以不会报错（或者只是缺少运行统计量），
 但批归一化的缩放系数是配合它自己的统计量训练出来的。
-从这些数出发的组归一化网络,并不是预训练好的网络。
+从这些数出发的组归一化网络，并不是预训练好的网络。
 
-局限:按名字判断:函数名带有 `gn`、`group`、`ln` 或 `in`,
+局限：按名字判断：函数名带有 `gn`、`group`、`ln` 或 `in`，
 取的却是去掉它之后那个名字的地址。
 """
 
@@ -36,7 +36,7 @@ _NORM = re.compile(r"_(?:gn|group_?norm|ln|layer_?norm|in|instance_?norm)(?=_|$)
     Severity.BUG,
     Confidence.MEDIUM,
     en="{function} loads the weights of {key}, which has another normalisation",
-    zh="{function} 加载的是 {key} 的权重,而两者的归一化方式不同",
+    zh="{function} 加载的是 {key} 的权重，而两者的归一化方式不同",
 )
 def other_weights_loaded(program: Program) -> Iterator[Hit]:
     twins = {node.name: _NORM.sub("", node.name) for node in program.nodes(ast.FunctionDef) if _NORM.search(node.name)}
@@ -65,7 +65,7 @@ import torch
 def net_gn(pretrained=False):
     net = Net(norm="group")
     if pretrained:
-        net.load_state_dict(torch.hub.load_state_dict_from_url(urls["net"]))  # <-
+        net.load_state_dict(torch.hub.load_state_dict_from_url(urls["net"]))  # <- bug
     return net
 """,
 )

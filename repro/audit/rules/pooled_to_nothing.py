@@ -17,11 +17,11 @@ from repro.audit.rule import Hit, rule
 
 ZH = """特征图已经比要放上去的窗口还小。
 
-torch 会报错("Output size is too small")。
-这个网络是为更大的图像设计的:每个步幅和池化都把特征图减半,
+torch 会报错（"Output size is too small"）。
+这个网络是为更大的图像设计的：每个步幅和池化都把特征图减半，
 28x28 的图像经过五次就什么也不剩了。
 
-局限:只有文本自己写明了输入图像的尺寸时才报告。
+局限：只有文本自己写明了输入图像的尺寸时才报告。
 """
 
 
@@ -30,7 +30,7 @@ torch 会报错("Output size is too small")。
     Severity.BUG,
     Confidence.HIGH,
     en="{layer} is given a map of {height}x{width}, smaller than its window",
-    zh="{layer} 得到的特征图只有 {height}x{width},比它的窗口还小",
+    zh="{layer} 得到的特征图只有 {height}x{width}，比它的窗口还小",
 )
 def pooled_to_nothing(program: Program) -> Iterator[Hit]:
     analysis = Analysis.of(program)
@@ -61,7 +61,7 @@ import torch.nn as nn
 net = nn.Sequential(
     nn.Conv2d(1, 8, 11, 4),
     nn.MaxPool2d(3, 2),
-    nn.Conv2d(8, 8, 3),  # <-
+    nn.Conv2d(8, 8, 3),  # <- bug
 )
 net(torch.rand(1, 1, 28, 28))
 """,

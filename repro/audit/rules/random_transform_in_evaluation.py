@@ -21,11 +21,11 @@ from repro.audit.rule import Hit, rule
 
 ZH = """评估用的图片被随机裁剪、翻转或变色。
 
-这样每次算准确率的图片都不一样:数字偏低,每次运行都变,也无法比较。
-随机变换只该用在训练上;评估用固定的 `Resize` 和 `CenterCrop`,或者什么都不做。
+这样每次算准确率的图片都不一样：数字偏低，每次运行都变，也无法比较。
+随机变换只该用在训练上；评估用固定的 `Resize` 和 `CenterCrop`，或者什么都不做。
 
-局限:必须能看出数据集是用来评估的(`train=False`、`split="test"`、
-`test` 或 `val` 文件夹),或者变换的名字表明了这一点。
+局限：必须能看出数据集是用来评估的（`train=False`、`split="test"`、
+`test` 或 `val` 文件夹），或者变换的名字表明了这一点。
 """
 
 _AT_RANDOM = frozenset({"AutoAugment", "RandAugment", "TrivialAugmentWide", "AugMix", "ColorJitter"})
@@ -93,7 +93,7 @@ INVALID = (
 import torch
 from torchvision import datasets, transforms as T
 shared = T.Compose([
-    T.RandomHorizontalFlip(),  # <-
+    T.RandomHorizontalFlip(),  # <- risk
     T.ToTensor(),
 ])
 a = datasets.CIFAR10("data", train=True, transform=shared)
@@ -104,7 +104,7 @@ import torch
 from torchvision import transforms as T
 both = {
     "train": T.Compose([T.RandomResizedCrop(224), T.ToTensor()]),
-    "val": T.Compose([T.RandomResizedCrop(224), T.ToTensor()]),  # <-
+    "val": T.Compose([T.RandomResizedCrop(224), T.ToTensor()]),  # <- risk
 }
 """,
 )

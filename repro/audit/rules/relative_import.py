@@ -20,13 +20,13 @@ from repro.audit.rule import Hit, rule
 
 ZH = """单独运行的文本里用了相对导入。
 
-`from .utils import ...` 只在包的内部有效;在笔记本、脚本,
-或从包里复制出来的文字中,它会抛出 ImportError。
-最常见的是 torchvision 的 `.utils`,那里也已经没有它了,
+`from .utils import ...` 只在包的内部有效；在笔记本、脚本，
+或从包里复制出来的文字中，它会抛出 ImportError。
+最常见的是 torchvision 的 `.utils`，那里也已经没有它了，
 可以改用 `torch.hub.load_state_dict_from_url`。
 
-局限:只看笔记本、文档,以及可以当脚本运行的文件
-(`if __name__ == "__main__"`);后者只作提示,因为 `python -m` 会在包里运行它。
+局限：只看笔记本、文档，以及可以当脚本运行的文件
+（`if __name__ == "__main__"`）；后者只作提示，因为 `python -m` 会在包里运行它。
 """
 
 
@@ -35,7 +35,7 @@ ZH = """单独运行的文本里用了相对导入。
     Severity.RISK,
     Confidence.HIGH,
     en="{module} is imported from a package that this text is not part of when it is run",
-    zh="{module} 是包内的相对导入,而这段文本运行时不在包里",
+    zh="{module} 是包内的相对导入，而这段文本运行时不在包里",
 )
 def relative_import(program: Program) -> Iterator[Hit]:
     python = PurePath(program.path).suffix in (".py", ".pyw")
@@ -57,7 +57,7 @@ net = Block(torch.ones(1))
 INVALID = (
     """
 from torch.hub import load_state_dict_from_url
-from .layers import Block  # <-
+from .layers import Block  # <- note
 if __name__ == "__main__":
     print(Block())
 """,

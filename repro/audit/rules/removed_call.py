@@ -16,20 +16,21 @@ import re
 from collections.abc import Iterator
 
 from repro.audit.finding import Confidence, Severity
+from repro.audit.meaning.nesting import is_inside
 from repro.audit.program import Program
 from repro.audit.rule import Hit, rule
 
 ZH = """用到了当前版本里已经没有的东西。
 
 这一行运行时会抛出 AttributeError 或 IndexError。
-torch 0.4 之前用 `loss.data[0]` 取损失的数值;现在损失没有维度,
-对它取下标会报错,应当用 `loss.item()`。
-Python 3 的迭代器没有 `next` 方法,加载器的迭代器也从 torch 1.13 起去掉了它,
+torch 0.4 之前用 `loss.data[0]` 取损失的数值；现在损失没有维度，
+对它取下标会报错，应当用 `loss.item()`。
+Python 3 的迭代器没有 `next` 方法，加载器的迭代器也从 torch 1.13 起去掉了它，
 应当用 `next(it)`。torchvision 0.12 去掉了 `Scale` 和 `RandomSizedCrop`。
-NumPy 1.24 去掉了 `np.int` 等名字,2.0 去掉了 `np.float_` 等名字。
+NumPy 1.24 去掉了 `np.int` 等名字，2.0 去掉了 `np.float_` 等名字。
 Python 3 的字典没有 `iteritems`。
 
-局限:只查这里列出的内容;导入已不存在的东西由另一条规则(`removed-import`)负责。
+局限：只查这里列出的内容；导入已不存在的东西由另一条规则（`removed-import`）负责。
 """
 
 # Full name -> the first version without it, and what there is in its place.
@@ -55,7 +56,7 @@ _SCALAR = re.compile(
     Severity.BUG,
     Confidence.HIGH,
     en="{name} is not there since {since}; use {instead}",
-    zh="{name} 从 {since} 起不可用;应改用 {instead}",
+    zh="{name} 从 {since} 起不可用；应改用 {instead}",
 )
 def removed_call(program: Program) -> Iterator[Hit]:
     told = set()
@@ -93,6 +94,8 @@ def _has_no_dimensions(node: ast.expr) -> bool:
 
 
 def _methods(program: Program) -> Iterator[Hit]:
+    own = {each.name for each in program.named}
+    asked = [node for node in program.nodes(ast.If, ast.IfExp) if _asks_for_attributes(node.test)]
     iterators = {ast.unparse(node.targets[0]) for node in program.nodes(ast.Assign) if _is_iterator(node.value)}
     for node in program.nodes(ast.Call):
         if not isinstance(node.func, ast.Attribute) or node.args or node.keywords:
@@ -101,9 +104,13 @@ def _methods(program: Program) -> Iterator[Hit]:
         if name == "next" and (_is_iterator(owner) or ast.unparse(owner) in iterators):
             shown = ast.unparse(owner)
             yield Hit(node, {"name": f"{shown}.next()", "since": "torch 1.13", "instead": f"next({shown})"})
-        elif name in _OF_DICTIONARIES:
+        elif name in _OF_DICTIONARIES and name not in own and not any(is_inside(node, each) for each in asked):
             instead = f"{_OF_DICTIONARIES[name]}()"
             yield Hit(node, {"name": f"{name}()", "since": "Python 3.0", "instead": instead}, None, Confidence.MEDIUM)
+
+
+def _asks_for_attributes(test: ast.expr) -> bool:
+    return any(isinstance(each, ast.Name) and each.id == "hasattr" for each in ast.walk(test))
 
 
 def _is_iterator(node: ast.expr) -> bool:
@@ -121,6 +128,11 @@ mask = np.zeros(3, dtype=np.int64)
 """,
     """
 import torch
+class Table(dict):
+    def itervalues(self):
+        return iter(self.values())
+rows = Table().itervalues()
+pairs = table.iteritems() if hasattr(table, "iteritems") else table.items()
 first = self.loss_weights.data[0] * losses.data[0] + lossless.data[0]
 """,
 )
@@ -128,17 +140,17 @@ INVALID = (
     """
 import torch
 loss = torch.nn.functional.cross_entropy(out, y)
-print(loss.data[0])  # <-
+print(loss.data[0])  # <- bug
 """,
     """
 import torch
 it = iter(loader)
-images, labels = it.next()  # <-
+images, labels = it.next()  # <- bug
 """,
     """
 import numpy as np
 from torchvision import transforms
-small = transforms.Scale(224)  # <-
-mask = np.zeros(3, dtype=np.int)  # <-
+small = transforms.Scale(224)  # <- bug
+mask = np.zeros(3, dtype=np.int)  # <- bug
 """,
 )

@@ -13,17 +13,18 @@ import ast
 from collections.abc import Iterator
 
 from repro.audit.finding import Confidence, Severity
+from repro.audit.meaning.nesting import is_inside
 from repro.audit.program import Program
 from repro.audit.rule import Hit, rule
 
 ZH = """导入了当前版本里已经没有的东西。
 
-文件在头几行就会失败,抛出 ModuleNotFoundError 或 ImportError。
-教程往往比它所依赖的库活得更久:torchvision 的 `models.utils`
-从 0.11 起消失,torch 的 `_six` 从 2.0 起消失,
-Python 自己的 `imp` 从 3.12 起消失,Python 2 的模块从 3.0 起消失。
+文件在头几行就会失败，抛出 ModuleNotFoundError 或 ImportError。
+教程往往比它所依赖的库活得更久：torchvision 的 `models.utils`
+从 0.11 起消失，torch 的 `_six` 从 2.0 起消失，
+Python 自己的 `imp` 从 3.12 起消失，Python 2 的模块从 3.0 起消失。
 
-局限:只查本规则列出的内容;`try` 或条件分支里的导入不作判断。
+局限：只查本规则列出的内容；`try` 或条件分支里的导入不作判断。
 """
 
 # Full name -> the first version without it, and what there is in its place.
@@ -70,13 +71,13 @@ _NEWEST = "Python 3.12"  # whose predecessors are still in use
     Severity.BUG,
     Confidence.HIGH,
     en="{name} is not there since {since}; use {instead}",
-    zh="{name} 从 {since} 起不可用;应改用 {instead}",
+    zh="{name} 从 {since} 起不可用；应改用 {instead}",
 )
 def removed_import(program: Program) -> Iterator[Hit]:
-    guarded = [(node.lineno, node.end_lineno or 0) for node in program.nodes(ast.Try, ast.If)]
+    guarded = program.nodes(ast.Try, ast.If)
     for node in program.nodes(ast.Import, ast.ImportFrom):
         relative = isinstance(node, ast.ImportFrom) and node.level > 0
-        if relative or any(start <= node.lineno <= end for start, end in guarded):
+        if relative or any(is_inside(node, each) for each in guarded):
             continue
         for alias in node.names:
             name = alias.name if isinstance(node, ast.Import) else f"{node.module}.{alias.name}"
@@ -102,8 +103,8 @@ from torch.hub import load_state_dict_from_url
 INVALID = (
     """
 import torch
-from torchvision.models.utils import load_state_dict_from_url  # <-
-from torch._six import string_classes  # <-
-from collections import Iterable, OrderedDict  # <-
+from torchvision.models.utils import load_state_dict_from_url  # <- bug
+from torch._six import string_classes  # <- bug
+from collections import Iterable, OrderedDict  # <- bug
 """,
 )

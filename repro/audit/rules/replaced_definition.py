@@ -16,14 +16,14 @@ from repro.audit.finding import Confidence, Severity
 from repro.audit.program import Program
 from repro.audit.rule import Hit, rule
 
-ZH = """同一个类或函数定义了两次,后一个悄悄取代了前一个。
+ZH = """同一个类或函数定义了两次，后一个悄悄取代了前一个。
 
-Python 只保留最后一个。前一个的本意就丢失了,而且没有任何提示;
+Python 只保留最后一个。前一个的本意就丢失了，而且没有任何提示；
 常见的是复制之后忘了改名的 `forward` 方法或工厂函数。
 
-局限:只看并列的、中间没有用到这个名字的定义,
+局限：只看并列的、中间没有用到这个名字的定义，
 并且在同一个文件或笔记本的同一个单元格里。
-跨单元格,或文档中先后展示多个网络时,重复使用名字是有意的。
+跨单元格，或文档中先后展示多个网络时，重复使用名字是有意的。
 """
 
 
@@ -31,8 +31,8 @@ Python 只保留最后一个。前一个的本意就丢失了,而且没有任何
     "CNN114",
     Severity.RISK,
     Confidence.HIGH,
-    en="{name} is defined again in line {line}, and this definition is lost",
-    zh="{name} 在第 {line} 行又定义了一次,这里的定义不起作用",
+    en="{name} is defined again in {line}, and this definition is lost",
+    zh="{name} 在{line}又定义了一次，这里的定义不起作用",
 )
 def replaced_definition(program: Program) -> Iterator[Hit]:
     if not program.whole:
@@ -52,7 +52,7 @@ def _replaced(program: Program, body: Sequence[ast.stmt]) -> Iterator[Hit]:
             continue
         if program.place(before).cell == program.place(node).cell:
             severity = Severity.NOTE if ast.dump(before) == ast.dump(node) else None
-            yield Hit(before, {"name": node.name, "line": program.place(node).line}, severity)
+            yield Hit(before, {"name": node.name, "line": program.place(node)}, severity)
 
 
 def _read_between(program: Program, name: str, first: ast.stmt, second: ast.stmt) -> bool:
@@ -92,11 +92,11 @@ INVALID = (
     """
 import torch.nn as nn
 class Net(nn.Module):
-    def forward(self, x):  # <-
+    def forward(self, x):  # <- risk
         return x
     def forward(self, x, y):
         return x + y
-def vgg13():  # <-
+def vgg13():  # <- risk
     return Net()
 def vgg13():
     return nn.Sequential(Net(), Net())

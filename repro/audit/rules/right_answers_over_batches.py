@@ -20,14 +20,14 @@ from repro.audit.rule import Hit, rule
 
 ZH = """用答对的个数除以批次数。
 
-`len(loader)` 是批次数,`len(loader.dataset)` 才是图片数。
-这样得到的是平均每批答对几个,不是准确率:批次大小为 64 时,它可以到 64。
-再乘上批次大小时,只有最后一个批次是满的才对。
+`len(loader)` 是批次数，`len(loader.dataset)` 才是图片数。
+这样得到的是平均每批答对几个，不是准确率：批次大小为 64 时，它可以到 64。
+再乘上批次大小时，只有最后一个批次是满的才对。
 
-应当除以 `len(loader.dataset)`,或除以在循环里累计的标签个数。
+应当除以 `len(loader.dataset)`，或除以在循环里累计的标签个数。
 
-局限:必须能在同一个函数里看出累加的是个数,而不是每批的比例。
-之后又除了一次的商,以及每批只有一张图的加载器,都不报告。
+局限：必须能在同一个函数里看出累加的是个数，而不是每批的比例。
+之后又除了一次的商，以及每批只有一张图的加载器，都不报告。
 """
 
 
@@ -36,7 +36,7 @@ ZH = """用答对的个数除以批次数。
     Severity.BUG,
     Confidence.HIGH,
     en="{count} counts right answers, and len({loader}) counts batches; divide by len({loader}.dataset)",
-    zh="{count} 是答对的个数,len({loader}) 是批次数;应当除以 len({loader}.dataset)",
+    zh="{count} 是答对的个数，len({loader}) 是批次数；应当除以 len({loader}.dataset)",
 )
 def right_answers_over_batches(program: Program) -> Iterator[Hit]:
     if "loader" not in program.text.lower():
@@ -163,7 +163,7 @@ def accuracy(net, loader):
     right = 0
     for x, y in loader:
         right += (net(x).argmax(1) == y).sum().item()
-    return 100. * right / len(loader)  # <-
+    return 100. * right / len(loader)  # <- bug
 """,
     """
 import torch
@@ -172,6 +172,6 @@ batches = DataLoader(images, 64)
 right = 0
 for x, y in batches:
     right += net(x).argmax(1).eq(y).sum()
-print(right.item() / len(batches))  # <-
+print(right.item() / len(batches))  # <- bug
 """,
 )

@@ -15,19 +15,20 @@ from collections.abc import Iterator
 
 from repro.audit.finding import Confidence, Severity
 from repro.audit.meaning.analysis import Analysis
+from repro.audit.meaning.nesting import is_inside
 from repro.audit.meaning.training import is_optimizer, is_scheduler
 from repro.audit.program import Program
 from repro.audit.rule import Hit, rule
 
 ZH = """学习率调度器先于优化器走了一步。
 
-从 torch 1.1 起,`scheduler.step()` 应当放在 `optimizer.step()` 之后。
-写在每个 epoch 的开头,会跳过第一个学习率,
-此后每次衰减都早一个 epoch。torch 只警告一次,然后继续运行。
+从 torch 1.1 起，`scheduler.step()` 应当放在 `optimizer.step()` 之后。
+写在每个 epoch 的开头，会跳过第一个学习率，
+此后每次衰减都早一个 epoch。torch 只警告一次，然后继续运行。
 
 应当在每个 epoch 结束时调用。
 
-局限:传入了 epoch 的调用,以及写在条件里的调用,不作判断。
+局限：传入了 epoch 的调用，以及写在条件里的调用，不作判断。
 """
 
 
@@ -36,7 +37,7 @@ ZH = """学习率调度器先于优化器走了一步。
     Severity.RISK,
     Confidence.HIGH,
     en="{scheduler}.step() comes before the first optimizer.step(); the first learning rate is skipped",
-    zh="{scheduler}.step() 先于第一次 optimizer.step(),第一个学习率被跳过了",
+    zh="{scheduler}.step() 先于第一次 optimizer.step()，第一个学习率被跳过了",
 )
 def scheduler_before_optimizer(program: Program) -> Iterator[Hit]:
     conditions = program.nodes(ast.If)
@@ -47,8 +48,8 @@ def scheduler_before_optimizer(program: Program) -> Iterator[Hit]:
             continue
         loop = first.rounds[-1].loop
         trains = any(is_optimizer(each) and loop in [around.loop for around in each.rounds] for each in steps)
-        line = first.node.lineno
-        if trains and not any(loop.lineno < each.lineno <= line <= (each.end_lineno or 0) for each in conditions):
+        around = [each for each in conditions if is_inside(first.node, each)]
+        if trains and not any(loop.lineno < each.lineno for each in around):
             yield Hit(first.node, {"scheduler": first.name or "scheduler"})
 
 
@@ -83,7 +84,7 @@ import torch
 optimizer = torch.optim.SGD(net.parameters(), lr=0.1)
 scheduler = torch.optim.lr_scheduler.StepLR(optimizer, 30)
 for epoch in range(90):
-    scheduler.step()  # <-
+    scheduler.step()  # <- risk
     for x, y in loader:
         optimizer.zero_grad()
         loss_fn(net(x), y).backward()

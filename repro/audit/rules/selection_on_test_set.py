@@ -26,16 +26,16 @@ from repro.audit.rule import Hit, rule
 
 ZH = """按测试集上的准确率来挑选最好的 epoch。
 
-按哪个数字挑选,哪个数字就会偏高:用这些图片选出来的 epoch,
+按哪个数字挑选，哪个数字就会偏高：用这些图片选出来的 epoch，
 在这些图片上的准确率不能代表它在别的图片上的表现。
-程序能照常运行,只是最后报出的数字名不副实。
-每个 epoch 打印一次测试准确率并不构成挑选,不会报告。
+程序能照常运行，只是最后报出的数字名不副实。
+每个 epoch 打印一次测试准确率并不构成挑选，不会报告。
 
-应当从训练集中留出一部分用来挑选,测试集只用一次。
+应当从训练集中留出一部分用来挑选，测试集只用一次。
 
-局限:必须能从文档看出挑选之前遍历的是哪个加载器。
-torchvision 的数据集这样写明(`train=False`、`split="test"`),
-或者文件夹、加载器的名字里有 test,才算测试集。
+局限：必须能从文档看出挑选之前遍历的是哪个加载器。
+torchvision 的数据集这样写明（`train=False`、`split="test"`），
+或者文件夹、加载器的名字里有 test，才算测试集。
 """
 
 _RESULT = re.compile(r"acc|prec|top1|score|loss|err", re.IGNORECASE)
@@ -48,7 +48,7 @@ _SAVING = re.compile(r"save|state_dict|deepcopy|checkpoint", re.IGNORECASE)
     Severity.RISK,
     Confidence.HIGH,
     en="this chooses an epoch by its result on the test set ({loader}); set part of the training set aside for that",
-    zh="这里按测试集({loader})上的结果挑选 epoch;应当从训练集中留出一部分来做挑选",
+    zh="这里按测试集（{loader}）上的结果挑选 epoch；应当从训练集中留出一部分来做挑选",
 )
 def selection_on_test_set(program: Program) -> Iterator[Hit]:
     if "best" not in program.text and "break" not in program.text:
@@ -185,7 +185,7 @@ INVALID = (
 for epoch in range(10):
     train()
     acc = accuracy()
-    if acc > best:  # <-
+    if acc > best:  # <- risk
         best = acc
         torch.save(net.state_dict(), "best.pth")
 """,
@@ -194,7 +194,7 @@ for epoch in range(10):
 for epoch in range(10):
     train()
     acc = accuracy()
-    is_best = acc > best  # <-
+    is_best = acc > best  # <- risk
     best = max(acc, best)
     save_checkpoint(net.state_dict(), is_best)
 """,
@@ -204,7 +204,7 @@ before = 0
 for epoch in range(10):
     train()
     acc = accuracy()
-    if abs(acc - before) < 1e-4:  # <-
+    if abs(acc - before) < 1e-4:  # <- risk
         break
     before = acc
 """,

@@ -19,13 +19,13 @@ from repro.audit.meaning.values import Instance, Op
 from repro.audit.program import Program
 from repro.audit.rule import Hit, rule
 
-ZH = """层旁边的注释写着一个形状,而这一层的输出不是这个形状。
+ZH = """层旁边的注释写着一个形状，而这一层的输出不是这个形状。
 
-读者正是从这些注释学会怎样计算尺寸的。若数字抄自论文的图,
-或抄自这个网络的另一个版本,学到的就是错的。
+读者正是从这些注释学会怎样计算尺寸的。若数字抄自论文的图，
+或抄自这个网络的另一个版本，学到的就是错的。
 
-局限:只看行末的注释,通道在前,取其中最后一个形状。
-用常用的图像尺寸逐一对照,以与多数注释相符的为准;不到多数则不作判断。
+局限：只看行末的注释，通道在前，取其中最后一个形状。
+用常用的图像尺寸逐一对照，以与多数注释相符的为准；不到多数则不作判断。
 """
 
 _COMMENT = re.compile(r"\S\s*#(.*)$")
@@ -37,7 +37,7 @@ _SHAPE = re.compile(r"(?<![\w.x×])(\d{1,4}) ?[x×*,] ?(\d{1,3}) ?[x×*,] ?(\d{1
     Severity.NOTE,
     Confidence.MEDIUM,
     en="the comment says {said}; with images of {side}x{side}, as the other comments have it, it is {actual}",
-    zh="注释写的是 {said};其他注释对应 {side}x{side} 的图像,这时应为 {actual}",
+    zh="注释写的是 {said}；其他注释对应 {side}x{side} 的图像，这时应为 {actual}",
 )
 def shape_comment(program: Program) -> Iterator[Hit]:
     said = _said(program)
@@ -96,4 +96,4 @@ class Net(nn.Module):
         return self.features(x)
 """
 VALID = (_NETWORK.format(side=8, mark=""),)
-INVALID = (_NETWORK.format(side=10, mark="  # <-"),)
+INVALID = (_NETWORK.format(side=10, mark="  # <- note"),)

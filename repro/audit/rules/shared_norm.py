@@ -23,13 +23,13 @@ from repro.audit.rule import Hit, rule
 
 ZH = """同一个归一化层用在了网络的两处。
 
-BatchNorm 会记录输入的滑动统计量。接在两个卷积后面,
-就把两者的统计量混在一起:训练时每个批次用自己的统计量,
+BatchNorm 会记录输入的滑动统计量。接在两个卷积后面，
+就把两者的统计量混在一起：训练时每个批次用自己的统计量，
 评估时用的均值却与哪一个都不符。
-ReLU 之类没有状态的层,用多少次都可以。
+ReLU 之类没有状态的层，用多少次都可以。
 
-局限:只看同一次 `forward` 中,接在不同的带权重的层后面的两次调用。
-把某个部分整体用于多个输入(如孪生网络)视为有意。
+局限：只看同一次 `forward` 中，接在不同的带权重的层后面的两次调用。
+把某个部分整体用于多个输入（如孪生网络）视为有意。
 """
 
 
@@ -37,8 +37,8 @@ ReLU 之类没有状态的层,用多少次都可以。
     "CNN210",
     Severity.BUG,
     Confidence.HIGH,
-    en="{layer} is used again behind another layer; its first use is in line {line}",
-    zh="{layer} 在另一个层之后又用了一次;第一次用在第 {line} 行",
+    en="{layer} is used again behind another layer; its first use is in {line}",
+    zh="{layer} 在另一个层之后又用了一次；第一次用在{line}",
 )
 def shared_norm(program: Program) -> Iterator[Hit]:
     first: dict[tuple[int, tuple[int, ...]], tuple[ast.Call, Layer]] = {}
@@ -51,7 +51,7 @@ def shared_norm(program: Program) -> Iterator[Hit]:
         key = id(op.layer), tuple(map(id, op.within))
         call, before = first.setdefault(key, (op.node, source))
         if call is not op.node and before is not source and call.lineno != op.node.lineno:
-            evidence = {"layer": ast.unparse(op.node.func), "line": program.place(call).line}
+            evidence = {"layer": ast.unparse(op.node.func), "line": program.place(call)}
             yield Hit(op.node, evidence, None if op.layer.short.startswith("Batch") else Severity.NOTE)
 
 
@@ -97,6 +97,6 @@ class Block(nn.Module):
         self.bn = nn.BatchNorm2d(3)
     def forward(self, x):
         x = self.bn(self.conv1(x)).relu()
-        return self.bn(self.conv2(x))  # <-
+        return self.bn(self.conv2(x))  # <- bug
 """,
 )

@@ -22,12 +22,12 @@ from repro.audit.rule import Hit, rule
 
 ZH = """网络使用了在它外面、程序顶层只建立一次的层。
 
-这个类的所有实例因此共用这个层,训练的是同一份权重:
-第二个网络从第一个网络结束的地方开始,比较两者也就没有意义。
+这个类的所有实例因此共用这个层，训练的是同一份权重：
+第二个网络从第一个网络结束的地方开始，比较两者也就没有意义。
 
-应当在 `__init__` 里建立这个层,或把它作为参数传给 `__init__`。
+应当在 `__init__` 里建立这个层，或把它作为参数传给 `__init__`。
 
-局限:只看带参数的层,并且 `__init__` 用的就是程序顶层给它的名字。
+局限：只看带参数的层，并且 `__init__` 用的就是程序顶层给它的名字。
 """
 
 
@@ -36,7 +36,7 @@ ZH = """网络使用了在它外面、程序顶层只建立一次的层。
     Severity.RISK,
     Confidence.HIGH,
     en="all instances of {network} share the weights of {name}, which is made outside of the class",
-    zh="{network} 的所有实例共用 {name} 的权重,它是在类的外面建立的",
+    zh="{network} 的所有实例共用 {name} 的权重，它是在类的外面建立的",
 )
 def shared_part(program: Program) -> Iterator[Hit]:
     analysis = Analysis.of(program)
@@ -88,7 +88,7 @@ features = nn.Sequential(nn.Conv2d(3, 8, 3), nn.ReLU())
 class Net(nn.Module):
     def __init__(self):
         super().__init__()
-        self.features = features  # <-
+        self.features = features  # <- risk
     def forward(self, x):
         return self.features(x)
 first, second = Net(), Net()

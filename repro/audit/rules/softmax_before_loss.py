@@ -23,18 +23,18 @@ from repro.audit.meaning.library import LOSSES
 from repro.audit.program import Program
 from repro.audit.rule import Hit, rule
 
-ZH = """把 softmax(或它的对数)的结果交给了自己会再做一次 softmax 的损失函数。
+ZH = """把 softmax（或它的对数）的结果交给了自己会再做一次 softmax 的损失函数。
 
-`CrossEntropyLoss` 需要的是 logits,它内部会先做 `log_softmax`。
-网络里再写一个 softmax 就做了两次,而第二次的输入只在 0 到 1 之间。
-训练不会报错,只是学得差:十个类别时损失降不到 1.46 以下,梯度也很小,
-所以没有人注意到。`BCEWithLogitsLoss` 同样需要 logits,它内部会先做 sigmoid。
+`CrossEntropyLoss` 需要的是 logits，它内部会先做 `log_softmax`。
+网络里再写一个 softmax 就做了两次，而第二次的输入只在 0 到 1 之间。
+训练不会报错，只是学得差：十个类别时损失降不到 1.46 以下，梯度也很小，
+所以没有人注意到。`BCEWithLogitsLoss` 同样需要 logits，它内部会先做 sigmoid。
 
-softmax 的对数在这里无害:对它再做一次 log_softmax 还是它自己,所以只作提示。
+softmax 的对数在这里无害：对它再做一次 log_softmax 还是它自己，所以只作提示。
 
-应当直接返回 logits;需要概率的地方再做 softmax,例如在 `predict` 方法里,或在网络之外。
+应当直接返回 logits；需要概率的地方再做 softmax，例如在 `predict` 方法里，或在网络之外。
 
-局限:网络和损失函数必须在同一份文档里,并且从文本能看出前者的输出到达了后者。
+局限：网络和损失函数必须在同一份文档里，并且从文本能看出前者的输出到达了后者。
 """
 
 
@@ -43,7 +43,7 @@ softmax 的对数在这里无害:对它再做一次 log_softmax 还是它自己,
     Severity.BUG,
     Confidence.HIGH,
     en="{softmax} is applied before {loss}, which applies a {applies} itself; return the logits",
-    zh="{softmax} 之后又用了 {loss},而后者自己会做一次 {applies};应当返回 logits",
+    zh="{softmax} 之后又用了 {loss}，而后者自己会做一次 {applies}；应当返回 logits",
 )
 def softmax_before_loss(program: Program) -> Iterator[Hit]:
     for op in Analysis.of(program).ops("loss"):
@@ -52,7 +52,7 @@ def softmax_before_loss(program: Program) -> Iterator[Hit]:
             continue
         if given.kind in ("softmax", "log_softmax"):
             applies = "softmax" if LOSSES[op.name] == "logits" else "sigmoid"
-            line = program.place(op.node).line
+            line = program.place(op.node)
             values = {"softmax": given.name, "loss": op.name, "applies": applies, "loss_line": line}
             yield Hit(given.where, values, Severity.NOTE if given.kind == "log_softmax" else None)
 
@@ -95,7 +95,7 @@ class Net(nn.Module):
         super().__init__()
         self.fc = nn.Linear(10, 10)
     def forward(self, x):
-        return F.softmax(self.fc(x), dim=1)  # <-
+        return F.softmax(self.fc(x), dim=1)  # <- bug
 net, criterion = Net(), nn.CrossEntropyLoss()
 for x, y in loader:
     loss = criterion(net(x), y)
@@ -104,11 +104,20 @@ for x, y in loader:
 import torch.nn as nn
 net = nn.Sequential(
     nn.Linear(10, 10),
-    nn.LogSoftmax(dim=1),  # <-
+    nn.LogSoftmax(dim=1),  # <- note
 )
 def train(x, y):
     out = net(x)
     return nn.functional.cross_entropy(out, y)
 train(images, labels)
+""",
+    """
+import torch.nn as nn
+import torch.nn.functional as F
+net, criterion = nn.Linear(8, 3), nn.CrossEntropyLoss()
+p = F.softmax(net(x), dim=1)  # <- bug
+loss = criterion(target=F.one_hot(y).float(), input=p)
+q = F.softmax(net(x), dim=1)  # <- bug
+F.cross_entropy(target=y, input=q).backward()
 """,
 )

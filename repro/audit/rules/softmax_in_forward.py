@@ -23,16 +23,16 @@ from repro.audit.meaning.values import Tensor
 from repro.audit.program import Program
 from repro.audit.rule import Hit, rule
 
-ZH = """分类网络返回的是概率,而不是 logits。
+ZH = """分类网络返回的是概率，而不是 logits。
 
-训练它的人会用 `CrossEntropyLoss`,后者自己会再做一次 softmax,于是做了两次。
-训练照样进行,只是学得慢(见 softmax-before-loss)。
-torchvision 和 timm 的网络都返回 logits,使用者也这样预期。
+训练它的人会用 `CrossEntropyLoss`，后者自己会再做一次 softmax，于是做了两次。
+训练照样进行，只是学得慢（见 softmax-before-loss）。
+torchvision 和 timm 的网络都返回 logits，使用者也这样预期。
 
-应当返回最后一个线性层的结果,在需要概率的地方再做 softmax。
+应当返回最后一个线性层的结果，在需要概率的地方再做 softmax。
 
-局限:只针对含卷积的网络。文本里有以概率为输入的损失、同时还返回 logits,
-或网络名为策略(policy)、actor、gate、attention 的,不报告。
+局限：只针对含卷积的网络。文本里有以概率为输入的损失、同时还返回 logits，
+或网络名为策略（policy）、actor、gate、attention 的，不报告。
 """
 
 _ON_PURPOSE = re.compile(r"polic|actor|critic|agent|gate|gating|router|attention|attn", re.IGNORECASE)
@@ -43,7 +43,7 @@ _ON_PURPOSE = re.compile(r"polic|actor|critic|agent|gate|gating|router|attention
     Severity.RISK,
     Confidence.MEDIUM,
     en="{network} returns a softmax; CrossEntropyLoss, with which classifiers are trained, applies one itself",
-    zh="{network} 返回 softmax 的结果;训练分类器用的 CrossEntropyLoss 自己会做一次 softmax",
+    zh="{network} 返回 softmax 的结果；训练分类器用的 CrossEntropyLoss 自己会做一次 softmax",
 )
 def softmax_in_forward(program: Program) -> Iterator[Hit]:
     analysis = Analysis.of(program)
@@ -84,4 +84,4 @@ VALID = (
     _NETWORK.format(name="PolicyNet", returned="F.softmax(x, dim=1)"),
     _NETWORK.format(name="Net", returned="F.softmax(x, dim=1)") + "criterion = nn.MSELoss()",
 )
-INVALID = (_NETWORK.format(name="Net", returned="F.softmax(x, dim=1)  # <-"),)
+INVALID = (_NETWORK.format(name="Net", returned="F.softmax(x, dim=1)  # <- risk"),)

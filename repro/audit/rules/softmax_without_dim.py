@@ -17,10 +17,10 @@ from repro.audit.rule import Hit, rule
 
 ZH = """softmax 没有指明沿哪一维归一化。
 
-这时 torch 按维数去猜:矩阵取类别那一维,三维张量取的却是批次那一维,
+这时 torch 按维数去猜：矩阵取类别那一维，三维张量取的却是批次那一维，
 并警告这种用法已不推荐。应当写明 `dim=1` 或 `dim=-1`。
 
-局限:不论是否真正用到,写了就报告。
+局限：不论是否真正用到，写了就报告。
 """
 
 _SOFTMAXES = {
@@ -34,8 +34,8 @@ _SOFTMAXES = {
     "CNN307",
     Severity.NOTE,
     Confidence.HIGH,
-    en="{softmax} has no dim: of three dimensions it normalises over the first, which is the batch",
-    zh="{softmax} 没有写 dim:输入是三维时,它会沿第一维(也就是批次)归一化",
+    en="{softmax} has no dim: torch takes the classes of a matrix, but the batch of three dimensions; write dim=-1",
+    zh="{softmax} 没有写 dim：torch 对二维输入取类别那一维，对三维输入取的却是批次；应当写明 dim=-1",
 )
 def softmax_without_dim(program: Program) -> Iterator[Hit]:
     for call in program.nodes(ast.Call):
@@ -60,8 +60,8 @@ import torch.nn as nn
 import torch.nn.functional as F
 head = nn.Sequential(
     nn.Linear(8, 10),
-    nn.LogSoftmax(),  # <-
+    nn.LogSoftmax(),  # <- note
 )
-p = F.softmax(x)  # <-
+p = F.softmax(x)  # <- note
 """,
 )

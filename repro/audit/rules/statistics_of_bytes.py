@@ -17,10 +17,10 @@ from repro.audit.rule import Hit, rule
 
 ZH = """在 `ToTensor` 之后用了 0 到 255 图片的统计量。
 
-`ToTensor` 会除以 255。剩下的 0 到 1 之间的数值,减去 120 左右的均值后几乎看不出差别,
+`ToTensor` 会除以 255。剩下的 0 到 1 之间的数值，减去 120 左右的均值后几乎看不出差别，
 所有图片在网络看来都一样。统计量也应当除以 255。
 
-局限:`Compose` 的每一步都必须是已知的。
+局限：`Compose` 的每一步都必须是已知的。
 """
 
 
@@ -29,7 +29,7 @@ ZH = """在 `ToTensor` 之后用了 0 到 255 图片的统计量。
     Severity.BUG,
     Confidence.HIGH,
     en="ToTensor puts the images between 0 and 1, and the mean {mean} is of images between 0 and 255",
-    zh="ToTensor 已把图片变到 0 到 1 之间,而均值 {mean} 属于 0 到 255 的图片",
+    zh="ToTensor 已把图片变到 0 到 1 之间，而均值 {mean} 属于 0 到 255 的图片",
 )
 def statistics_of_bytes(program: Program) -> Iterator[Hit]:
     for steps in pipelines(program):
@@ -57,7 +57,7 @@ import torch
 from torchvision import transforms as T
 whole = T.Compose([
     T.ToTensor(),
-    T.Normalize((123.7, 116.3, 103.5), (58.4, 57.1, 57.4)),  # <-
+    T.Normalize((123.7, 116.3, 103.5), (58.4, 57.1, 57.4)),  # <- bug
 ])
 """,
 )

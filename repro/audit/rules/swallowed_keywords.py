@@ -11,27 +11,24 @@ if the rest of the keywords fits. It is a note where what is passed may be the u
 from __future__ import annotations
 
 import ast
-import builtins
 from collections.abc import Iterator
 
 from repro.audit.finding import Confidence, Severity
-from repro.audit.meaning.scopes import Parameters
+from repro.audit.meaning.scopes import BUILTINS, Parameters
 from repro.audit.program import Program
 from repro.audit.rule import Hit, rule
 
 ZH = """把关键字参数传给了一个什么都收、却一个都不读的函数。
 
-`def __init__(self, width, **kwargs)` 会默默接受 `groups=32`,
-然后建立与没有它时一样的网络。如果没有 `**kwargs`,
-用不上的参数会抛出 TypeError;torchvision 的 `BasicBlock`
+`def __init__(self, width, **kwargs)` 会默默接受 `groups=32`，
+然后建立与没有它时一样的网络。如果没有 `**kwargs`，
+用不上的参数会抛出 TypeError；torchvision 的 `BasicBlock`
 在不支持分组时会抛出 ValueError。
 
-局限:只看文本里出现的调用,也包括以参数形式传入的类
-(`block(..., groups=groups)`),前提是其余关键字都对得上。
-传入的可能就是常用值时,只作提示。
+局限：只看文本里出现的调用，也包括以参数形式传入的类
+（`block(..., groups=groups)`），前提是其余关键字都对得上。
+传入的可能就是常用值时，只作提示。
 """
-
-_BUILTINS = frozenset(dir(builtins))
 
 
 @rule(
@@ -39,7 +36,7 @@ _BUILTINS = frozenset(dir(builtins))
     Severity.NOTE,
     Confidence.HIGH,
     en="{function} takes {names} in **{parameter} and never reads them",
-    zh="{function} 用 **{parameter} 接收了 {names},却从不读取",
+    zh="{function} 用 **{parameter} 接收了 {names}，却从不读取",
 )
 def swallowed_keywords(program: Program) -> Iterator[Hit]:
     if program.broken:  # what is left out may have it
@@ -56,7 +53,7 @@ def swallowed_keywords(program: Program) -> Iterator[Hit]:
             lost = {key: each for key, each in given.items() if key not in known}
             if call.func.id == name:
                 asked = asked or any(isinstance(each.value, ast.Constant) for each in lost.values())
-            elif call.func.id in program.bound or call.func.id in _BUILTINS or len(known & given.keys()) < 2:
+            elif call.func.id in program.bound or call.func.id in BUILTINS or len(known & given.keys()) < 2:
                 continue
             swallowed |= lost
         if swallowed and declared.kwarg is not None:
@@ -94,7 +91,7 @@ INVALID = (
     """
 import torch.nn as nn
 class Block(nn.Module):
-    def __init__(self, width, stride=1, shortcut=None, **kwargs):  # <-
+    def __init__(self, width, stride=1, shortcut=None, **kwargs):  # <- note
         super().__init__()
         self.conv = nn.Conv2d(width, width, 3, stride)
         self.shortcut = shortcut
@@ -103,7 +100,7 @@ def stage(block, width, groups):
 """,
     """
 import torch.nn as nn
-def conv(width, **options):  # <-
+def conv(width, **options):  # <- risk
     return nn.Conv2d(width, width, 3)
 conv(8, groups=4)
 """,

@@ -18,13 +18,13 @@ from repro.audit.rule import Hit, rule
 
 ZH = """这条语句无法按 Python 解析。
 
-哪怕只有一处,整个文件也不能运行。提示就是 Python 自己的报错;
-如果它在旧版本里合法,也会说明:3.0 之前的 `print x`,
+哪怕只有一处，整个文件也不能运行。提示就是 Python 自己的报错；
+如果它在旧版本里合法，也会说明：3.0 之前的 `print x`，
 以及 3.7 之前可以当普通名字用的 `async` 和 `await`。
 
-局限:每段代码只报告一条语句。解析用的是运行审计的那个 Python,
-它不认识更新版本的语法。如果文字是复制来的,
-坏掉的可能是副本,而不是原来的程序。
+局限：每段代码只报告一条语句。解析用的是运行审计的那个 Python，
+它不认识更新版本的语法。如果文字是复制来的，
+坏掉的可能是副本，而不是原来的程序。
 """
 
 # What was Python once -> the version that no longer reads it.
@@ -40,7 +40,7 @@ _OLD = {
     Severity.BUG,
     Confidence.HIGH,
     en="this cannot be read as Python{version}: {message}",
-    zh="这里无法按 Python{version} 解析:{message}",
+    zh="这里无法按 Python{version} 解析：{message}",
 )
 def syntax_error(program: Program) -> Iterator[Hit]:
     severity, confidence = (None, None) if program.whole else (Severity.RISK, Confidence.MEDIUM)
@@ -64,16 +64,16 @@ INVALID = (
     """
 import torch
 net = torch.nn.Linear(2, 2)
-print "ready"  # <-
+print "ready"  # <- bug
 """,
     """
 import torch
 def move(target):
-    return target.cuda(async=True)  # <-
+    return target.cuda(async=True)  # <- bug
 """,
     """
 import torch.nn as nn
-class Net(nn.Module)  # <-
+class Net(nn.Module)  # <- bug
     pass
 """,
 )

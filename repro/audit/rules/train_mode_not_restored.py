@@ -21,16 +21,16 @@ from repro.audit.meaning.values import Event
 from repro.audit.program import Program
 from repro.audit.rule import Hit, rule
 
-ZH = """网络后来一直在评估模式下训练,因为只在程序开头设过训练模式。
+ZH = """网络后来一直在评估模式下训练，因为只在程序开头设过训练模式。
 
-为了评估,在每个 epoch 的循环里调用了 `eval()`,而 `train()` 写在循环之前:
-从第二个 epoch 起 dropout 不再丢弃,批归一化一直沿用第一个 epoch 的统计量。
+为了评估，在每个 epoch 的循环里调用了 `eval()`，而 `train()` 写在循环之前：
+从第二个 epoch 起 dropout 不再丢弃，批归一化一直沿用第一个 epoch 的统计量。
 程序不会报错。
 
 应当在每个 epoch 开始时调用 `train()`。
 
-局限:必须能看出第一个 epoch 处于训练模式;从一开始就冻结的批归一化不会报告。
-网络的各层写在别的文件里时,只算风险。
+局限：必须能看出第一个 epoch 处于训练模式；从一开始就冻结的批归一化不会报告。
+网络的各层写在别的文件里时，只算风险。
 """
 
 
@@ -39,7 +39,7 @@ ZH = """网络后来一直在评估模式下训练,因为只在程序开头设�
     Severity.BUG,
     Confidence.HIGH,
     en="{network}.eval() is never followed by {network}.train(): from the next epoch on it trains in eval mode",
-    zh="{network}.eval() 之后没有再调用 {network}.train():从下一个 epoch 起都在评估模式下训练",
+    zh="{network}.eval() 之后没有再调用 {network}.train()：从下一个 epoch 起都在评估模式下训练",
 )
 def train_mode_not_restored(program: Program) -> Iterator[Hit]:
     for events in Analysis.of(program).stretches:
@@ -108,7 +108,7 @@ for epoch in range(10):
 """
     + _BODY
     + """
-    net.eval()  # <-
+    net.eval()  # <- bug
     evaluate(net)
 """,
 )

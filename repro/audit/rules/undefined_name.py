@@ -5,31 +5,34 @@ pretrained weights. In a tutorial the name may be defined in code that is not sh
 copies the text has to find it.
 
 Limits: nothing is said of a program that imports everything from a module (`from x import *`), or that makes names at
-run time, nor of what stands under a condition on `sys.version_info`.
+run time, nor of what stands under a condition on `sys.version_info` or in a `try` that catches it. In a line that a
+comment `# noqa` excuses it is a risk.
 """
 
 from __future__ import annotations
 
 import ast
-import builtins
 import symtable
 from collections.abc import Iterator
 
 from repro.audit.finding import Confidence, Severity
+from repro.audit.meaning.nesting import is_inside
+from repro.audit.meaning.scopes import BUILTINS
 from repro.audit.program import USUAL, Program
 from repro.audit.rule import Hit, rule
 
 ZH = """用到了没有任何地方定义过的名字。
 
-这一行一运行就会抛出 NameError。它常常只在很少走到的分支里,
-例如加载预训练权重的那一支。教程里这个名字也可能定义在没有展示的代码中,
-那么这里只是提醒:抄这段代码的人得自己去找它。
+这一行一运行就会抛出 NameError。它常常只在很少走到的分支里，
+例如加载预训练权重的那一支。教程里这个名字也可能定义在没有展示的代码中，
+那么这里只是提醒：抄这段代码的人得自己去找它。
 
-局限:程序里有 `from x import *`,或在运行时才造出名字的,不作判断;
-`sys.version_info` 的条件之下的代码也不作判断。
+局限：程序里有 `from x import *`，或在运行时才造出名字的，不作判断；
+`sys.version_info` 的条件之下的，以及会捕获这个错误的 `try` 里的，也不作判断。
+带 `# noqa` 注释的行只算风险。
 """
 
-_ALWAYS = frozenset(dir(builtins)) | set(
+_ALWAYS = BUILTINS | set(
     "WindowsError __file__ __builtins__ __path__ __class__ __spec__ __loader__ __debug__".split()
     + "__qualname__ __module__ __annotations__".split()
 )
@@ -54,16 +57,17 @@ def undefined_name(program: Program) -> Iterator[Hit]:
     known = program.bound | declared | _ALWAYS | (set() if program.whole else USUAL.keys())
     known |= _NOTEBOOK if program.lines is not None else set()
     missing = {name: line for name, line in read.items() if name not in known}
-    expected = [(node.lineno, node.end_lineno or 0) for node in program.nodes(ast.Try) if _expects_it(node)]
-    expected += [(node.lineno, node.end_lineno or 0) for node in program.nodes(ast.If, ast.IfExp) if _by_version(node)]
+    expected: list[ast.stmt | ast.expr] = [node for node in program.nodes(ast.Try) if _expects_it(node)]
+    expected += [node for node in program.nodes(ast.If, ast.IfExp) if _by_version(node)]
     certain = program.whole and not program.broken  # what is left out may have defined it
-    severity, confidence = (None, None) if certain else (Severity.RISK, Confidence.MEDIUM)
+    rows = program.text.split("\n") if missing else []
     unread = {id(node) for node in (*_never_evaluated(program), *_exported(program))} if missing else set()
     for node in program.nodes(ast.Name) if missing else ():
         if node.lineno >= missing.get(node.id, node.lineno + 1) and id(node) not in unread:
             del missing[node.id]
-            if not any(start <= node.lineno <= end for start, end in expected):
-                yield Hit(node, {"name": node.id}, severity, confidence)
+            sure = certain and "noqa" not in rows[node.lineno - 1]
+            if not any(is_inside(node, each) for each in expected):
+                yield Hit(node, {"name": node.id}, *(() if sure else (Severity.RISK, Confidence.MEDIUM)))
 
 
 def _read_from_outside(table: symtable.SymbolTable) -> Iterator[tuple[str, int]]:
@@ -73,14 +77,15 @@ def _read_from_outside(table: symtable.SymbolTable) -> Iterator[tuple[str, int]]
     top = table.get_type() == "module"
     line = 0 if top else table.get_lineno()
     for symbol in table.get_symbols():
-        if symbol.is_referenced() and (symbol.is_global() or top) and not (top and symbol.is_assigned()):
+        outside = symbol.is_global() and not symbol.is_local()  # symtable takes a function called `top` for the module
+        if symbol.is_referenced() and (outside or (top and not symbol.is_assigned())):
             yield symbol.get_name(), line
 
 
 def _never_evaluated(program: Program) -> Iterator[ast.AST]:
     """What the annotations of local variables consist of, which Python does not evaluate."""
     for node in program.nodes(ast.AnnAssign):
-        around = [each for each in program.named if each.lineno < node.lineno <= (each.end_lineno or 0)]
+        around = [each for each in program.named if is_inside(node, each)]
         if around and not isinstance(around[-1], ast.ClassDef):
             yield from ast.walk(node.annotation)
 
@@ -95,7 +100,7 @@ def _exported(program: Program) -> Iterator[ast.AST]:
 def _expects_it(node: ast.Try) -> bool:
     """Whether a `try` is there to find out whether a name is defined."""
     kinds = [each.type for each in node.handlers]
-    return any(kind is None or (isinstance(kind, ast.Name) and kind.id == "NameError") for kind in kinds)
+    return any(kind is None or ast.unparse(kind) in ("NameError", "Exception", "BaseException") for kind in kinds)
 
 
 def _by_version(node: ast.If | ast.IfExp) -> bool:
@@ -147,6 +152,17 @@ import torch
 exec("width = 10")
 layer = torch.nn.Linear(width, 2)
 """,
+    """
+import torch
+class Stack(list):
+    @property
+    def top(self):
+        return self[-1]
+try:
+    shell = get_ipython()
+except Exception:
+    shell = None
+""",
 )
 INVALID = (
     """
@@ -154,7 +170,7 @@ import torch
 def build(pretrained=False):
     net = torch.nn.Linear(2, 2)
     if pretrained:
-        net.load_state_dict(torch.load(address))  # <-
+        net.load_state_dict(torch.load(address))  # <- bug
     return net
 """,
     """
@@ -162,6 +178,8 @@ import torch.nn as nn
 def first(address):
     return address
 def second(net):
-    return net.load_state_dict(np.load("weights.npy"))  # <-
+    return net.load_state_dict(np.load("weights.npy"))  # <- bug
+def third(net):
+    return prepare(net)  # noqa: F821  # <- risk
 """,
 )

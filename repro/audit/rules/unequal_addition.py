@@ -17,10 +17,10 @@ from repro.audit.rule import Hit, rule
 
 ZH = """两个通道数不同的特征图相加。
 
-网络一调用,torch 就会报错。捷径跨过了改变通道数的层时,
-需要一个投影,或者在新增的通道上补零(ResNet,3.3 节)。
+网络一调用，torch 就会报错。捷径跨过了改变通道数的层时，
+需要一个投影，或者在新增的通道上补零（ResNet，3.3 节）。
 
-局限:只比较文本能够确定的通道数。
+局限：只比较文本能够确定的通道数。
 """
 
 
@@ -57,4 +57,4 @@ class Block(nn.Module):
         return x + self.conv(x)
 """
 VALID = (f"{_BLOCK}Block(8)",)
-INVALID = (f"{_BLOCK.rstrip()}  # <-\nBlock(16)",)
+INVALID = (f"{_BLOCK.rstrip()}  # <- bug\nBlock(16)",)

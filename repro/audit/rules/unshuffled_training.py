@@ -24,14 +24,14 @@ from repro.audit.rule import Hit, rule
 
 ZH = """训练用的加载器没有打乱顺序。
 
-除非写 `shuffle=True`,`DataLoader` 就按数据集的顺序给出样本,
-每个 epoch 的批次完全一样。如果数据集按类别排列(`ImageFolder` 就是这样),
-一个批次里只有一两个类别,训练会学不动。
+除非写 `shuffle=True`，`DataLoader` 就按数据集的顺序给出样本，
+每个 epoch 的批次完全一样。如果数据集按类别排列（`ImageFolder` 就是这样），
+一个批次里只有一两个类别，训练会学不动。
 
-应当写 `shuffle=True`,或给一个随机的采样器。
+应当写 `shuffle=True`，或给一个随机的采样器。
 
-局限:必须能看出对这个加载器的循环在做训练。自己决定顺序的数据集
-(`IterableDataset`)和随机划分得到的数据集不报告。
+局限：必须能看出对这个加载器的循环在做训练。自己决定顺序的数据集
+（`IterableDataset`）和随机划分得到的数据集不报告。
 """
 
 _ORDERING = ("sampler", "batch_sampler")
@@ -42,7 +42,7 @@ _ORDERING = ("sampler", "batch_sampler")
     Severity.RISK,
     Confidence.HIGH,
     en="{loader} is trained on and does not shuffle; give shuffle=True",
-    zh="训练用的 {loader} 没有打乱顺序;应当写 shuffle=True",
+    zh="训练用的 {loader} 没有打乱顺序；应当写 shuffle=True",
 )
 def unshuffled_training(program: Program) -> Iterator[Hit]:
     for events in Analysis.of(program).stretches:
@@ -93,6 +93,6 @@ for x, y in loader:
 """,
 )
 INVALID = (
-    _DATA + "loader = DataLoader(data, batch_size=64)  # <-" + _LOOP,
-    _DATA + "loader = DataLoader(data, 64, False)  # <-" + _LOOP,
+    _DATA + "loader = DataLoader(data, batch_size=64)  # <- risk" + _LOOP,
+    _DATA + "loader = DataLoader(data, 64, False)  # <- risk" + _LOOP,
 )

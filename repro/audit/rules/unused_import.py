@@ -15,16 +15,17 @@ from collections.abc import Iterator
 from pathlib import PurePath
 
 from repro.audit.finding import Confidence, Severity
+from repro.audit.meaning.nesting import is_inside
 from repro.audit.program import Program
 from repro.audit.rule import Hit, rule
 
 ZH = """导入了模块却没有使用。
 
-除了多花一点导入时间,它没有害处,但会误导人:
-读者会去找它的用处,运行者还得先安装它。
+除了多花一点导入时间，它没有害处，但会误导人：
+读者会去找它的用处，运行者还得先安装它。
 
-局限:`try` 里的导入、改名为自身的导入(`import x as x`)、
-列在 `__all__` 里的名字、带 `# noqa` 注释的行,以及 `__init__.py`,都不作判断。
+局限：`try` 里的导入、改名为自身的导入（`import x as x`）、
+列在 `__all__` 里的名字、带 `# noqa` 注释的行，以及 `__init__.py`，都不作判断。
 """
 
 
@@ -33,7 +34,7 @@ ZH = """导入了模块却没有使用。
     Severity.NOTE,
     Confidence.HIGH,
     en="{name} is imported and not used",
-    zh="导入了 {name},但没有使用",
+    zh="导入了 {name}，但没有使用",
 )
 def unused_import(program: Program) -> Iterator[Hit]:
     if program.broken:  # what is left out may have it
@@ -42,7 +43,6 @@ def unused_import(program: Program) -> Iterator[Hit]:
         return
     used = {node.id for node in program.nodes(ast.Name)}
     rows = program.text.split("\n")
-    optional = [(node.lineno, node.end_lineno or 0) for node in program.nodes(ast.Try)]
     for node in program.nodes(ast.Import, ast.ImportFrom):
         if (isinstance(node, ast.ImportFrom) and node.module == "__future__") or "noqa" in rows[
             (node.end_lineno or 1) - 1
@@ -52,7 +52,7 @@ def unused_import(program: Program) -> Iterator[Hit]:
             name = alias.asname or alias.name.partition(".")[0]
             if name in used or name == "*" or alias.name == alias.asname or _quoted(program, name):
                 continue
-            if not any(start <= node.lineno <= end for start, end in optional):
+            if not any(is_inside(node, each) for each in program.nodes(ast.Try)):
                 yield Hit(node, {"name": name})
 
 
@@ -89,13 +89,13 @@ def double(x: "Tensor") -> torch.Tensor:
 INVALID = (
     """
 import torch
-import os  # <-
+import os  # <- note
 print("the loss", torch.zeros(1))
 """,
     """
 import torch
-import torchvision  # <-
-import torch.nn.functional as F  # <-
+import torchvision  # <- note
+import torch.nn.functional as F  # <- note
 from torch import nn
 print(torch.ones(1), nn.ReLU)
 """,

@@ -23,16 +23,16 @@ from repro.audit.meaning.values import Class, Instance, Layer
 from repro.audit.program import Program
 from repro.audit.rule import Hit, rule
 
-ZH = """网络建立了一个层,却从来没有用到它。
+ZH = """网络建立了一个层，却从来没有用到它。
 
-多半是本来要用它替换另一个层,或者另一个层被用了两次:
+多半是本来要用它替换另一个层，或者另一个层被用了两次：
 例如 forward 里漏掉的第二个归一化层或卷积层。
-它的参数会被计数、保存,却从不训练;
+它的参数会被计数、保存，却从不训练；
 DistributedDataParallel 默认也会拒绝训练这样的网络。
-没有用到的池化或激活没有这些代价,但网络算的仍与文本所写的不同。
+没有用到的池化或激活没有这些代价，但网络算的仍与文本所写的不同。
 
-局限:只看文本里没有任何地方读取的属性。继承自其他文本里的类、
-遍历自己子模块的网络,以及在运行时拼出名字(`getattr`)的,不作判断。
+局限：只看文本里没有任何地方读取的属性。继承自其他文本里的类、
+遍历自己子模块的网络，以及在运行时拼出名字（`getattr`）的，不作判断。
 """
 
 _WALKS = frozenset({"children", "named_children", "_modules", "get_submodule", "create_feature_extractor"})
@@ -43,7 +43,7 @@ _WALKS = frozenset({"children", "named_children", "_modules", "get_submodule", "
     Severity.RISK,
     Confidence.HIGH,
     en="{network}.{name} ({layer}) is made and never used",
-    zh="{network}.{name}({layer})建立后从未使用",
+    zh="{network}.{name}（{layer}）建立后从未使用",
 )
 def unused_layer(program: Program) -> Iterator[Hit]:
     if program.broken:  # what is left out may have it
@@ -128,9 +128,9 @@ class Block(nn.Module):
         self.conv1 = nn.Conv2d(3, 3, 3)
         self.bn1 = nn.BatchNorm2d(3)
         self.conv2 = nn.Conv2d(3, 3, 3)
-        self.bn2 = nn.BatchNorm2d(3)  # <-
+        self.bn2 = nn.BatchNorm2d(3)  # <- risk
         self.relu = nn.ReLU()
-        self.drop = nn.Dropout()  # <-
+        self.drop = nn.Dropout()  # <- note
     def forward(self, x):
         x = self.relu(self.bn1(self.conv1(x)))
         return self.relu(self.bn1(self.conv2(x)))

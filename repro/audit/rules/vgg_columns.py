@@ -17,14 +17,14 @@ from repro.audit.finding import Confidence, Severity
 from repro.audit.program import Program
 from repro.audit.rule import Hit, rule
 
-ZH = """一个宽度列表挂在某个 VGG 型号名下,内容却不是那个型号。
+ZH = """一个宽度列表挂在某个 VGG 型号名下，内容却不是那个型号。
 
-论文表 1 的 A、B、D、E 列,就是大家说的 VGG-11、13、16、19。
-列表若是抄来忘了改,或漏了一个数,搭出来的就不是名字所说的网络,
+论文表 1 的 A、B、D、E 列，就是大家说的 VGG-11、13、16、19。
+列表若是抄来忘了改，或漏了一个数，搭出来的就不是名字所说的网络，
 而参数量看上去可能仍然正常。
 
-局限:只看用 'M' 表示池化的列表组成的表,并且同一张表里至少有一个列表
-与论文完全一致时才报告;自己设计的较窄网络不在此列。
+局限：只看用 'M' 表示池化的列表组成的表，并且同一张表里至少有一个列表
+与论文完全一致时才报告；自己设计的较窄网络不在此列。
 """
 
 # vgg.A.config, vgg.B.config, vgg.D.config, vgg.E.config: how many convolutions of each width stand before each pool.
@@ -38,7 +38,7 @@ _LETTERS = {"A": 11, "B": 13, "D": 16, "E": 19}
     Severity.BUG,
     Confidence.HIGH,
     en="{key} is not the paper's VGG-{depth}: {actual} convolutions, expected {expected}; widths {widths}",
-    zh="{key} 不是论文的 VGG-{depth}:有 {actual} 个卷积,应为 {expected} 个;宽度 {widths}",
+    zh="{key} 不是论文的 VGG-{depth}：有 {actual} 个卷积，应为 {expected} 个；宽度 {widths}",
 )
 def vgg_columns(program: Program) -> Iterator[Hit]:
     for table in program.nodes(ast.Dict):
@@ -94,7 +94,7 @@ INVALID = (
 import torch
 cfg = {{
     {_GOOD},
-    'B': [64, 64, 'M', 128, 128, 'M', 256, 256, 256, 'M', 512, 512, 'M', 512, 512, 'M'],  # <-
+    'B': [64, 64, 'M', 128, 128, 'M', 256, 256, 256, 'M', 512, 512, 'M', 512, 512, 'M'],  # <- bug
 }}
 """,
 )

@@ -13,16 +13,17 @@ import ast
 from collections.abc import Iterator
 
 from repro.audit.finding import Confidence, Severity
+from repro.audit.meaning.nesting import is_inside
 from repro.audit.program import Program
 from repro.audit.rule import Hit, rule
 
-ZH = """用 view 交换了张量的两个尺寸,以为这样就交换了维度。
+ZH = """用 view 交换了张量的两个尺寸，以为这样就交换了维度。
 
-`x.view(n, w, h, c)` 不改变元素在内存里的次序,只是换一种切法:
-行、列、通道全混在一起,而元素总数没变,所以不会报错。
-要移动维度,应当用 `x.permute(0, 3, 2, 1)`。
+`x.view(n, w, h, c)` 不改变元素在内存里的次序，只是换一种切法：
+行、列、通道全混在一起，而元素总数没变，所以不会报错。
+要移动维度，应当用 `x.permute(0, 3, 2, 1)`。
 
-局限:只看得出各个尺寸都在同一个函数里取自这个张量的情况。
+局限：只看得出各个尺寸都在同一个函数里取自这个张量的情况。
 """
 
 
@@ -31,7 +32,7 @@ ZH = """用 view 交换了张量的两个尺寸,以为这样就交换了维度�
     Severity.BUG,
     Confidence.MEDIUM,
     en="this {method} exchanges sizes, not dimensions: the values stay where they are; use permute",
-    zh="这个 {method} 交换的只是尺寸,不是维度:元素的次序没有变;应当用 permute",
+    zh="这个 {method} 交换的只是尺寸，不是维度：元素的次序没有变；应当用 permute",
 )
 def view_as_permute(program: Program) -> Iterator[Hit]:
     for call in program.nodes(ast.Call):
@@ -47,7 +48,7 @@ def view_as_permute(program: Program) -> Iterator[Hit]:
 
 def _assigned_before(program: Program, call: ast.Call) -> list[ast.Assign]:
     """The assignments between the beginning of the function that a call stands in, and the call."""
-    starts = [each.lineno for each in program.named if each.lineno <= call.lineno <= (each.end_lineno or 0)]
+    starts = [each.lineno for each in program.named if is_inside(call, each)]
     first = max(starts, default=0)
     return [each for each in program.nodes(ast.Assign) if first <= each.lineno < call.lineno]
 
@@ -99,8 +100,8 @@ INVALID = (
 import torch
 def channels_last(x):
     n, c, h, w = x.size()
-    return x.view(n, h, w, c)  # <-
+    return x.view(n, h, w, c)  # <- bug
 def turned(x):
-    return x.reshape(x.size(0), x.size(2), x.shape[1])  # <-
+    return x.reshape(x.size(0), x.size(2), x.shape[1])  # <- bug
 """,
 )

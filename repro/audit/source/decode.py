@@ -18,6 +18,8 @@ _COOKIE = re.compile(rb"^[ \t\f]*#.*?coding[:=][ \t]*([-\w.]+)")  # PEP 263
 # What Chinese text has beside ASCII: ideographs, and the punctuation of CJK and of full width.
 _CHINESE = re.compile("[\u3000-\u303f\u4e00-\u9fff\uff00-\uffef\u2018-\u201d\u2026\u2014\u00b7\u00d7]")
 _FOREIGN = re.compile("[^\x00-\x7f]")
+_CONTROL = bytes({*range(0x20), 0x7F} - set(b"\b\t\n\v\f\r\x0e\x0f\x1b"))  # less those of terminals and ISO 2022
+_MOST_CONTROL = 0.05  # of the bytes of a text; of compressed ones, a tenth
 _SHARE = 0.9  # of the characters beside ASCII; Latin-1 read as GB18030 gives rare ideographs and private characters
 
 
@@ -37,6 +39,13 @@ def decode(data: bytes) -> tuple[str, str]:
     if len(_CHINESE.findall(text)) > _SHARE * len(_FOREIGN.findall(text)):
         return _lines(text), "gb18030"
     return _lines(data.decode("latin-1")), "latin-1"
+
+
+def is_text(data: bytes) -> bool:
+    """Whether bytes may be text at all: a few may be damaged, or stand for control characters."""
+    if data.startswith(tuple(mark for mark, _ in _BOMS)):
+        return True
+    return len(data) - len(data.translate(None, _CONTROL)) <= _MOST_CONTROL * len(data)
 
 
 def _declared(data: bytes) -> str | None:

@@ -8,16 +8,21 @@ from collections.abc import Iterator
 from dataclasses import replace
 from typing import Any
 
+from repro.audit.refusal import Refusal
 from repro.audit.source.line import Line
 from repro.audit.source.logical import statements
-from repro.errors import ReproError
+from repro.audit.source.parse import parsed
 
 _OTHER_LANGUAGE = re.compile(r"%%(?!time|timeit|capture|prun|memit|python3?\b)\w")  # what follows is not Python
 _MAGIC = re.compile(r"\s*(?:[%!?]|[a-z]\w*[ ]+-[a-z]+\s*$|[\w.]+\s*\?+\s*$|(?:[\w, ]+=\s*)[%!])")
+# The magics that people write without their sign,  and what follows them.
+_AUTOMATIC = re.compile(
+    r"\s*(?:cat|cd|conda|cp|ll|load_ext|ls|mamba|matplotlib|mkdir|mv|pip3?|pwd|rm|run|whos?)(?: +[\w./~$\"'-].*)?$"
+)
 
 
 def cells(text: str) -> Iterator[list[Line]]:
-    """The lines of each code cell that is Python. Raises ReproError for what is no notebook."""
+    """The lines of each code cell that is Python. Raises Refusal for what is no notebook."""
     position, file_line = 0, 1  # in the file: behind the line before, and its number
     for number, source in sources(text):
         lines = []
@@ -30,16 +35,21 @@ def cells(text: str) -> Iterator[list[Line]]:
 
 
 def sources(text: str) -> Iterator[tuple[int, str]]:
-    """The number of each code cell, counted from 0 over all cells, and what is in it. Raises ReproError likewise."""
+    """The number of each code cell, counted from 0 over all cells, and what is in it. Raises Refusal likewise."""
     try:
-        document = json.loads(text)
-    except (ValueError, RecursionError) as error:
-        raise ReproError(f"it is no notebook: {error}") from error
+        document = json.loads(text) if text.strip() else {"cells": []}  # a file that was made and not written yet
+    except ValueError as error:
+        raise Refusal(
+            f"it is no notebook: its JSON is broken or incomplete: {error}",
+            f"这不是笔记本：其中的 JSON 有错或不完整：{error}",
+        ) from error
+    except RecursionError as error:
+        raise Refusal("it is no notebook: its JSON is nested too deeply", "这不是笔记本：JSON 嵌套太深") from error
     sheets = document.get("worksheets") if isinstance(document, dict) else None  # up to version 3
     found = sheets[0].get("cells") if isinstance(sheets, list) and sheets and isinstance(sheets[0], dict) else None
     found = found if found is not None else document.get("cells") if isinstance(document, dict) else None
     if not isinstance(found, list):
-        raise ReproError("it is no notebook: it has no list of cells")
+        raise Refusal("it is no notebook: it has no list of cells", "这不是笔记本：里面没有单元格列表")
     for number, cell in enumerate(found):
         if isinstance(cell, dict) and cell.get("cell_type") == "code":
             yield number, _text(cell.get("source", cell.get("input", "")))
@@ -59,6 +69,14 @@ def _locate(text: str, line: str, position: int) -> tuple[int, int]:
     return position, position
 
 
+def _is_magic(line: str) -> bool:
+    if _MAGIC.match(line):
+        return True
+    return _AUTOMATIC.match(line) is not None and (
+        isinstance(parsed(line.strip()), SyntaxError) or line.split()[1:] == []
+    )
+
+
 _BOUND = re.compile(r"\s*(\w[\w, ]*)=\s*[%!]")  # `files = !ls`
 _TIMED = re.compile(r"\s*(%time\s+)(?=[^\W\d])")  # a statement of Python follows
 _LOADS = re.compile(r"%(?:load|run|pylab)\b")  # whatever names are in what it loads
@@ -70,7 +88,7 @@ def without_magics(lines: list[Line]) -> list[Line]:
     first = next((line for line in text if line.strip()), "")
     if _OTHER_LANGUAGE.match(first.strip()):
         return [replace(line, text="", columns=range(0)) for line in lines]
-    if not any(_MAGIC.match(line) for line in text):
+    if not any(map(_is_magic, text)):
         return lines
     made = list(lines)
     for statement in statements(text):
@@ -78,7 +96,7 @@ def without_magics(lines: list[Line]) -> list[Line]:
         timed = _TIMED.match(line.text)
         if timed:
             made[statement.start] = line.edited(timed.start(1), timed.end(), "")
-        elif _MAGIC.match(line.text):
+        elif _is_magic(line.text):
             indent = len(line.text) - len(line.text.lstrip())
             for index in range(statement.start, statement.end):
                 made[index] = lines[index].edited(0, len(lines[index].text), "")

@@ -27,7 +27,7 @@ _PATIENCE = 50  # statements of a piece that are left out one by one, before all
 
 
 def program(document: Document) -> Program:
-    """The program that a document has. Raises ReproError where it cannot be taken apart."""
+    """The program that a document has. Raises Refusal where it cannot be taken apart."""
     if document.is_python:
         made = compiled(document.content)
         if not isinstance(made, SyntaxError):
@@ -37,7 +37,8 @@ def program(document: Document) -> Program:
     repairs = list(_line_breaks(cells, document.path))
     lines: list[Line] = []
     for cell in cells:
-        mended = cell if document.is_python else _mended(cell, _ALWAYS, document.path, repairs)
+        pasted = not document.is_python or prompts.is_session(cell)
+        mended = _mended(cell, _ALWAYS, document.path, repairs) if pasted else cell
         if isinstance(parsed(_text(mended)), SyntaxError):
             mended = _mended(mended, _IF_BROKEN, document.path, repairs)
         lines += _sound(mended, broken)
@@ -108,8 +109,16 @@ def _sound(lines: list[Line], told: list[Broken], read: Callable[[str], Any] = p
             made[at] = made[at].edited(equals.start(), equals.end(), "==")
             continue
         start, end = next((s.start, s.end) for s in statements([line.text for line in made]) if s.start <= at < s.end)
-        if attempt == _PATIENCE or not made[start].text.strip() or made[start].text.strip() == "pass":
-            start, end = _top(made, start), len(made) if attempt == _PATIENCE else end
+        if attempt == _PATIENCE:
+            while isinstance(error, SyntaxError):  # again, where a decorator or a `try` is left above
+                start = _top(made, start)
+                left_out += (line.text for line in made[start:])
+                made[start:] = [line.edited(0, len(line.text), "") for line in made[start:]]
+                error = read(_text(made))
+                start = min(start, getattr(error, "lineno", None) or 1) - 1
+            break
+        if not made[start].text.strip() or made[start].text.strip() == "pass":
+            start = _top(made, start)
             left_out += (line.text for line in made[start:end])
             made[start:end] = [line.edited(0, len(line.text), "") for line in made[start:end]]
             continue

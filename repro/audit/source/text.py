@@ -7,14 +7,12 @@ import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-from repro.audit.source import markdown
 from repro.audit.source.line import Line
 from repro.audit.source.logical import statement
 from repro.audit.source.parse import parsed
 from repro.audit.source.repairs import gutter, line_breaks, punctuation, spaces
 
 _LONGEST = 400  # lines of a statement among prose
-_FENCE = re.compile(r"^ {0,3}(?:```|~~~)", re.MULTILINE)
 _PROMPT = re.compile(r"\s*(?:>>>|In \[\d*\]:)")
 _NEXT_PROMPT = re.compile(r"\s*\.\.\.(?:\s|:|$)")
 _OPAQUE = re.compile(r"#.*|\"(?:[^\"\\\n]|\\.)*\"|'(?:[^'\\\n]|\\.)*'")
@@ -59,10 +57,7 @@ class _Piece:
 
 
 def cells(text: str) -> Iterator[list[Line]]:
-    """The lines of each piece of code. A text with fences is Markdown."""
-    if _FENCE.search(text):
-        yield from markdown.cells(text)
-        return
+    """The lines of each piece of code."""
     lines = line_breaks.mend([Line.of(line, number) for number, line in enumerate(text.split("\n"), start=1)])
     found: list[list[Line]] = []
     for pieces in _runs(lines):
@@ -74,6 +69,11 @@ def cells(text: str) -> Iterator[list[Line]]:
         else:
             found.append(code)
     yield from found
+
+
+def is_code(lines: Sequence[Line]) -> bool:
+    """Whether a block that does not say what it is has a statement of Python, or what was meant for one."""
+    return any(piece.kind in ("sure", "code", "prompt", "looks") for piece in _pieces(lines))
 
 
 def _runs(lines: Sequence[Line]) -> Iterator[list[_Piece]]:

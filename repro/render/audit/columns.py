@@ -8,7 +8,10 @@ from collections.abc import Iterator
 
 _TAB = "    "
 _CLOSING = "\u3001\u3002\u300b\u201d\uff01\uff09\uff0c\uff1a\uff1b\uff1f,.;:!?)"  # no line begins with one of these
-_PIECES = re.compile(rf"\s+|[\u1100-\uffef][{re.escape(_CLOSING)}]*|[^\s\u1100-\uffef]+")  # a line may end behind each
+_OPENING = "\u300a\u201c\uff08"  # and none ends with one of these
+_PIECES = re.compile(  # a line may end behind each
+    rf"\s+|[{_OPENING}]*(?:[\u1100-\uffef]|[^\s\u1100-\uffef]+)[{re.escape(_CLOSING)}]*"
+)
 
 
 def clean(text: str) -> str:

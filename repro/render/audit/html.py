@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from html import escape
+from itertools import groupby
 
 from repro.audit.finding import Finding, Place, Repair, Severity, Words
 from repro.audit.report import Audited, Explained, Sheet
@@ -12,7 +13,6 @@ from repro.render.audit.columns import clean
 
 _AROUND = 4  # lines that are shown before and behind one that something is found in
 _FOLDED = 3  # lines at least that are folded away
-_APART = 5  # lines between two findings for the second to stand beside its own line
 _LONGEST = 400  # characters of a line that are shown
 
 _TITLE = Words("Audit", "审查报告")
@@ -46,15 +46,16 @@ p { margin: .25rem 0; }
 .note { --tone: var(--note); --mark: var(--note-mark); }
 .grade { color: var(--tone); font-weight: 600; }
 mark { background: var(--mark); color: inherit; border-bottom: 2px solid var(--tone); }
-.source { border: 1px solid var(--rule); border-radius: 6px; overflow: hidden; margin: .5rem 0; }
-.stretch { display: grid; grid-template-columns: minmax(0, 1fr) minmax(16rem, 26rem); background: var(--code); }
-.stretch + .stretch.apart { border-top: 1px solid var(--rule); }
+.source { --beside: clamp(16rem, 33%, 26rem); border: 1px solid var(--rule); border-radius: 6px; overflow: hidden;
+  display: flow-root; margin: .5rem 0; }
+.source pre, .source summary { margin-right: var(--beside); border-right: 1px solid var(--rule); }
+.source pre { background: var(--code); }
+.source > details { clear: both; }
 pre { margin: 0; padding: 0; font: 13px/20px ui-monospace, Menlo, Consolas, monospace; white-space: pre-wrap; }
 .row { display: grid; grid-template-columns: 3.5rem minmax(0, 1fr); }
 .row > :first-child { color: var(--faint); text-align: right; padding-right: .9rem; user-select: none; }
 .row > :last-child { padding-right: .75rem; }
-.beside { padding: calc(var(--down) * 20px + .2rem) .75rem .35rem; background: var(--paper);
-  border-left: 1px solid var(--rule); }
+.beside { float: right; clear: right; width: var(--beside); position: relative; top: -20px; padding: 0 .75rem .1rem; }
 .finding { border-left: 3px solid var(--tone); padding: 0 0 .1rem .65rem; margin: 0 0 .6rem; font-size: .9rem; }
 .finding code { font-size: .85rem; }
 .hidden { padding: .1rem 0 .1rem 3.5rem; font-size: .8rem; color: var(--faint); border-top: 1px solid var(--rule);
@@ -64,9 +65,10 @@ pre { margin: 0; padding: 0; font: 13px/20px ui-monospace, Menlo, Consolas, mono
 .example { background: var(--code); border: 1px solid var(--rule); border-radius: 6px; padding: .6rem .8rem; }
 details > summary { cursor: pointer; }
 @media (max-width: 52rem) {
-  .stretch { grid-template-columns: minmax(0, 1fr); }
-  .beside { border-left: 0; padding-top: .6rem; }
-  .beside:empty { display: none; }
+  .files, .files tbody, .files tr, .files td { display: block; }
+  .files td + td { padding-bottom: .5rem; border-top: 0; }
+  .source pre, .source summary { margin-right: 0; border-right: 0; }
+  .beside { float: none; width: auto; top: 0; padding: .6rem .75rem .1rem; }
   .row { grid-template-columns: 2.6rem minmax(0, 1fr); }
   .row > :first-child { padding-right: .6rem; }
   .hidden { padding-left: 2.6rem; }
@@ -86,6 +88,7 @@ def _page(files: Sequence[Audited], rules: Sequence[Explained], language: str) -
     yield '<meta name="viewport" content="width=device-width, initial-scale=1">'
     yield f"<title>repro: {_TITLE.told(language)}</title>\n<style>{_STYLE}</style>\n</head>\n<body>"
     yield f"<h1>{_TITLE.told(language)}</h1>\n<p>{_text(words.total(files, language))}</p>"
+    yield from (f'<p class="faint">{each}</p>' for each in words.of_cells(files, language))
     shown = [(number, each) for number, each in enumerate(files) if each.findings or each.repairs or each.error]
     yield '<table class="files">'
     yield from (_summary(number, each, language) for number, each in shown)
@@ -118,10 +121,10 @@ def _repairs(repairs: Sequence[Repair], language: str) -> Iterator[str]:
     if repairs:
         yield f"<details><summary>{_REPAIRS.told(language)} ({len(repairs)})</summary>\n<ul>"
         for repair in repairs:
-            told = f"{words.stretch(repair.place, language)}: {repair.message.told(language)}"
+            told = _text(words.mended(repair, language))
             others = "".join(f"<li>{_text(other.told(language))}</li>" for other in repair.alternatives)
             nested = f"<br>{words.OTHERWISE.told(language)}<ul>{others}</ul>" if others else ""
-            yield f'<li>{_text(told)} <span class="faint">{words.graded(repair, language)}</span>{nested}</li>'
+            yield f'<li>{told} <span class="faint">{words.graded(repair, language)}</span>{nested}</li>'
         yield "</ul></details>"
 
 
@@ -134,42 +137,37 @@ def _sheet(sheet: Sheet, findings: Sequence[Finding], language: str) -> Iterator
     yield '<div class="source">'
     count = len(sheet.lines) - (not sheet.lines[-1])  # what is behind the last end of a line is no line
     last = 0
-    for start, end, here in _stretches(findings, count):
+    for start, end in _shown(findings, count):
         if start - last > 1:
             yield _hidden(sheet, last + 1, start - 1, language)
-        yield _stretch(sheet, start, end, here, apart=start - last > 1, language=language)
+        yield from _stretch(sheet, start, end, findings, language)
         last = end
     if last < count:
         yield _hidden(sheet, last + 1, count, language)
     yield "</div>"
 
 
-def _stretches(findings: Sequence[Finding], count: int) -> Iterator[tuple[int, int, list[Finding]]]:
-    """First and last line of each stretch that is shown, and the findings beside it."""
-    groups: list[list[Finding]] = []
-    for finding in findings:
-        if groups and finding.place.line - groups[-1][0].place.line < _APART:
-            groups[-1].append(finding)
-        else:
-            groups.append([finding])
-    begins = [max(group[0].place.line - _AROUND, 1) for group in groups]
-    ends = [min(group[-1].place.line + _AROUND, count) for group in groups]
-    for index, group in enumerate(groups):
-        if index and begins[index] <= ends[index - 1]:  # they share lines: the second begins at its own
-            begins[index] = max(group[0].place.line - 1, groups[index - 1][-1].place.line + 1)
-            ends[index - 1] = begins[index] - 1
-        elif begins[index] - (ends[index - 1] if index else 0) <= _FOLDED:
-            begins[index] = ends[index - 1] + 1 if index else 1
-    if count - ends[-1] < _FOLDED:
-        ends[-1] = count
-    yield from zip(begins, ends, groups, strict=True)
+def _shown(findings: Sequence[Finding], count: int) -> Iterator[tuple[int, int]]:
+    """First and last line of each stretch around findings, with what is too little to be folded away."""
+    start, end = 1, 0
+    for line in sorted({finding.place.line for finding in findings}):
+        if line - _AROUND - end > _FOLDED:
+            if end:
+                yield start, end
+            start = line - _AROUND
+        end = min(line + _AROUND, count)
+    yield start, count if count - end < _FOLDED else end
 
 
-def _stretch(sheet: Sheet, start: int, end: int, findings: Sequence[Finding], apart: bool, language: str) -> str:
-    cards = "".join(_card(finding, language) for finding in findings)
-    classes = "stretch apart" if apart else "stretch"
-    beside = f'<div class="beside" style="--down: {findings[0].place.line - start}">{cards}</div>'
-    return f'<div class="{classes}">{_code(sheet, start, end, findings)}{beside}</div>'
+def _stretch(sheet: Sheet, start: int, end: int, findings: Sequence[Finding], language: str) -> Iterator[str]:
+    """Some lines, and below each what is found in it, which stands beside it where there is room."""
+    for line in sorted({finding.place.line for finding in findings if start <= finding.place.line <= end}):
+        yield _code(sheet, start, line, findings)
+        cards = "".join(_card(finding, language) for finding in findings if finding.place.line == line)
+        yield f'<div class="beside">{cards}</div>'
+        start = line + 1
+    if start <= end:
+        yield _code(sheet, start, end, findings)
 
 
 def _hidden(sheet: Sheet, start: int, end: int, language: str) -> str:
@@ -186,20 +184,19 @@ def _code(sheet: Sheet, start: int, end: int, findings: Sequence[Finding] = ()) 
 
 
 def _marked(line: str, number: int, findings: Sequence[Finding]) -> str:
-    """A line with what is found in it marked; of stretches that overlap, the first."""
-    made, position = "", 0
+    """A line with what is found in it marked; where several meet, by the worst."""
     here = [finding for finding in findings if finding.place.line == number]
     first = max(min((finding.place.column - 1 for finding in here), default=0) - _LONGEST // 2, 0)
-    if first:
-        made, position = "…", first
-    for finding in sorted(here, key=lambda each: each.place.column):
+    last = min(first + _LONGEST, len(line))
+    worst: list[Severity | None] = [None] * (last - first)
+    for finding in sorted(here, key=lambda each: list(Severity).index(each.severity), reverse=True):
         begin, end = _columns(finding.place, line)
-        if position <= begin < end and begin < first + _LONGEST:
-            kind = finding.severity.value
-            made += _text(line[position:begin]) + f'<mark class="{kind}">{_text(line[begin:end][:_LONGEST])}</mark>'
-            position = end
-    rest = line[position : max(first + _LONGEST, position)]
-    return made + _text(rest) + ("…" if len(line) > position + len(rest) else "")
+        worst[begin - first : end - first] = [finding.severity] * (min(end, last) - begin)
+    made, position = "…" if first else "", first
+    for severity, characters in groupby(worst):
+        text = _text(line[position : (position := position + len(list(characters)))])
+        made += f'<mark class="{severity.value}">{text}</mark>' if severity else text
+    return made + ("…" if last < len(line) else "")
 
 
 def _columns(place: Place, line: str) -> tuple[int, int]:

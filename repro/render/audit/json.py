@@ -12,7 +12,10 @@ from repro.render.json import document
 
 
 def report(files: Sequence[Audited], language: str) -> str:
-    """The object; lines are those of the file, of the cell where `cell` is not null."""
+    """The object; lines are those of the file, of the cell where `cell` is not null.
+
+    Cells are counted from 0, Markdown cells included: `cells[cell]` of the notebook. `file_line` is of the file always.
+    """
     findings = [_finding(finding, language) for each in files for finding in each.findings]
     repairs = [_repair(repair, language) for each in files for repair in each.repairs]
     found = {severity.value: number for severity, number in counts(files).items()}

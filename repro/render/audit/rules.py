@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 from repro.audit.finding import Words
 from repro.audit.report import Explained
 from repro.render.audit.columns import wrapped
-from repro.render.audit.words import CONFIDENCES, SEVERITIES, paragraphs
+from repro.render.audit.words import SEVERITIES, graded, paragraphs
 from repro.render.page import escaped, joined
 
 WIDTH = 79
@@ -28,8 +28,7 @@ _FAMILIES = {
 
 def page(rule: Explained, language: str) -> Iterator[str]:
     """What, why, a program with it and one without, and what the rule cannot see."""
-    grades = f"{SEVERITIES[rule.severity].told(language)} ({CONFIDENCES[rule.confidence].told(language)})"
-    yield f"{rule.code} {rule.name}: {grades}"
+    yield f"{rule.code} {rule.name}: {graded(rule, language)}"
     told, limits = _told(rule, language)
     for each in told:
         yield ""

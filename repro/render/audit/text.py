@@ -26,9 +26,10 @@ def lines(audited: Audited, language: str, coloured: bool = False) -> Iterator[s
         yield ""
 
 
-def total(files: Sequence[Audited], language: str) -> str:
-    """The last line."""
-    return words.total(files, language)
+def total(files: Sequence[Audited], language: str) -> Iterator[str]:
+    """The last lines."""
+    yield words.total(files, language)
+    yield from words.of_cells(files, language)
 
 
 def _block(audited: Audited, finding: Finding, language: str, coloured: bool) -> Iterator[str]:
@@ -49,9 +50,8 @@ def _block(audited: Audited, finding: Finding, language: str, coloured: bool) ->
 
 
 def _repair(repair: Repair, language: str) -> Iterator[str]:
-    where = words.stretch(repair.place, language)
-    told = f"{where}: {repair.message.told(language)} {words.graded(repair, language)}"
-    yield from _listed("- ", told)
+    gap = "" if language == "zh" else " "
+    yield from _listed("- ", f"{words.mended(repair, language)}{gap}{words.graded(repair, language)}")
     for other in repair.alternatives[:_FEW]:
         yield from _listed("  ", words.OTHERWISE.told(language) + other.told(language))
     if len(repair.alternatives) > _FEW:

@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterator, Sequence
 
 from repro.audit.finding import Confidence, Finding, Place, Repair, Severity, Words
-from repro.audit.report import Audited, counts
+from repro.audit.report import Audited, Explained, counts
 
 SEVERITIES = {
     Severity.BUG: Words("bug", "错误"),
@@ -21,6 +21,9 @@ CONFIDENCES = {
 REPAIRED = Words("mended in memory before it was read:", "为了能读懂，先在内存里作了修补：")
 OTHERWISE = Words("or: ", "或者：")
 NOTHING = Words("nothing found", "没有发现问题")
+_BRACKETS = Words("{} ({})", "{}（{}）")
+_AT = Words("{}: {}", "{}：{}")
+_CELLS = Words("Cells are counted from 0, Markdown cells included.", "单元格从 0 开始数，包括 Markdown 单元格。")
 _SEVERAL = {"bug": "bugs", "risk": "risks", "note": "notes", "file": "files", "repair": "repairs"}
 
 
@@ -40,12 +43,17 @@ def stretch(place: Place, language: str) -> str:
     return f"{cell}line{'s' * bool(last)} {place.line}{last}"
 
 
-def graded(item: Finding | Repair, language: str) -> str:
+def graded(item: Finding | Repair | Explained, language: str) -> str:
     """How sure it is, and of a finding how bad: `bug (high)`."""
     confidence = CONFIDENCES[item.confidence].told(language)
     if isinstance(item, Repair):
-        return f"({confidence})"
-    return f"{SEVERITIES[item.severity].told(language)} ({confidence})"
+        return _BRACKETS.told(language).format("", confidence).strip()
+    return _BRACKETS.told(language).format(SEVERITIES[item.severity].told(language), confidence)
+
+
+def mended(repair: Repair, language: str) -> str:
+    """Where something was mended, and what: `lines 3-9: ...`."""
+    return _AT.told(language).format(stretch(repair.place, language), repair.message.told(language))
 
 
 def total(files: Sequence[Audited], language: str) -> str:
@@ -53,13 +61,23 @@ def total(files: Sequence[Audited], language: str) -> str:
     found = {SEVERITIES[severity]: number for severity, number in counts(files).items() if number}
     repairs = sum(len(each.repairs) for each in files)
     unread = sum(bool(each.error) for each in files)
-    told = [counted(number, noun, language) for noun, number in found.items()] or [NOTHING.told(language)]
+    other = sum(not each.about_networks for each in files)
+    told = [counted(number, noun, language) for noun, number in found.items()]
+    told += [NOTHING.told(language)] if not found and len(files) > unread + other else []
     told += [counted(repairs, Words("repair", "修补"), language)] if repairs else []
     told += [Words(f"{unread} not read", f"{unread} 个文件没有读成").told(language)] if unread else []
-    other = sum(not each.about_networks for each in files)
     told += [Words(f"{other} without PyTorch", f"{other} 个与 PyTorch 无关").told(language)] if other else []
     head = counted(len(files), Words("file", "文件"), language)
-    return f"{head}: {', '.join(told)}" if language == "en" else f"{head}：{'、'.join(told)}"
+    if not told:
+        return head
+    return _AT.told(language).format(head, Words(", ", "、").told(language).join(told))
+
+
+def of_cells(files: Sequence[Audited], language: str) -> Iterator[str]:
+    """How cells are counted, if any is named."""
+    places = [item.place for each in files for items in (each.findings, each.repairs) for item in items]
+    if any(place.cell is not None for place in places):
+        yield _CELLS.told(language)
 
 
 def paragraphs(page: str) -> Iterator[str]:

@@ -7,7 +7,7 @@ import tracemalloc
 
 import pytest
 
-from repro.audit.meaning.analysis import Analysis
+from repro.audit.meaning.analysis import FEWEST, Analysis
 from repro.audit.meaning.values import UNKNOWN
 from repro.audit.program import Program
 
@@ -51,6 +51,22 @@ def test_what_python_refuses_is_unknown(text: str) -> None:
 def test_lists_in_lists_are_not_compared() -> None:
     text = "a, b = [0], [0]\nfor i in range(60): a, b = [a, a], [b, b]\nx = a == b"
     assert value(text) is UNKNOWN
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "def f(module, name=''):\n  for each in module.children(): f(each, name)\n  for each in module.parts: f(each)",
+        "def f(size, *rest, **kwargs):\n    return [f(each, **kwargs) for each in size]",
+    ],
+)
+def test_a_recursion_that_nothing_known_ends_is_followed_once(text: str) -> None:
+    run = Analysis(Program("case.py", text, ast.parse(text))).runs[0]
+    assert run.steps > FEWEST - 200
+
+
+def test_a_recursion_that_a_number_ends_is_followed() -> None:
+    assert value("def f(n, x):\n    return x if n == 0 else f(n - 1, [*x, n])\nx = f(3, [])") == [3, 2, 1]
 
 
 def test_ordinary_arithmetic_is_done() -> None:

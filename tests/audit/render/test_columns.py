@@ -46,6 +46,9 @@ def test_no_line_is_too_wide_and_nothing_is_lost(text: str, columns: int) -> Non
 def test_a_paragraph_is_broken_at_spaces_and_between_chinese_characters() -> None:
     assert list(wrapped("aa bb cc", 5, "  ")) == ["aa bb", "  cc"]
     assert list(wrapped("中文中文,中文", 8)) == ["中文中", "文,中文"], "no line begins with a comma"
+    assert list(wrapped("中文 abc，中文", 8)) == ["中文", "abc，中", "文"], "nor one behind a word"
+    assert list(wrapped("中文中（中文）", 8)) == ["中文中", "（中文）"], "none ends with a bracket that opens"
+    assert list(wrapped("中文中（ab）", 8)) == ["中文中", "（ab）"]
     assert list(wrapped("abcdefgh", 5, " ")) == ["abcde", " fgh"]
 
 

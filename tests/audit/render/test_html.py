@@ -79,10 +79,29 @@ def test_a_long_line_is_shown_around_what_is_meant() -> None:
     assert len(page) < 10_000
 
 
-def test_marks_that_overlap_do_not_break_the_line() -> None:
-    found = (finding(place(1, 1, 6)), finding(place(1, 3, 9)), finding(Place(None, 1, 7, 3, 2, 1)))
-    page = html.page([Audited("net.py", found, (), (Sheet(None, ("abcdefghij", "k", "l")),))], [], "en")
-    assert '<mark class="bug">abcde</mark>f<mark class="bug">ghij</mark>' in page
+@pytest.mark.parametrize("order", [1, -1])
+def test_where_findings_overlap_the_worst_gives_the_colour(order: int) -> None:
+    found = (
+        finding(place(1, 1, 6), severity=Severity.RISK),
+        finding(place(1, 3, 4), severity=Severity.NOTE),
+        finding(place(1, 5, 9)),
+        finding(Place(None, 1, 8, 3, 2, 1), severity=Severity.NOTE),
+    )[::order]
+    page = html.page([Audited("net.py", found, (), (Sheet(None, ("abcdefghij&", "k", "l")),))], [], "en")
+    assert (
+        '<span><mark class="risk">abcd</mark><mark class="bug">efgh</mark><mark class="note">ij&amp;</mark></span>'
+        in page
+    )
+
+
+def test_a_finding_stands_right_behind_its_line() -> None:
+    """On a narrow screen it is shown there; on a wide one the style moves it beside the line."""
+    page = html.page([many(10, 12, 12, 13, 40)], [], "en")
+    found = re.findall(r'<span>(\d+)</span>|class="faint">line (\d+)<', page)
+    for number in (10, 12, 13, 40):
+        at = found.index((str(number), ""))
+        assert found[at + 1] == ("", str(number))
+    assert [line for _, line in found if line] == ["10", "12", "12", "13", "40"]
 
 
 COLOURS = re.findall(r"--([\w-]+): (#\w{6})", html._STYLE)

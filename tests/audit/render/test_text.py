@@ -28,7 +28,7 @@ def test_a_finding_is_a_place_a_sentence_and_a_line_of_source_with_a_caret(audit
 
 def test_the_same_in_chinese(audited: Make) -> None:
     assert told(audited(finding(place(4, 9, 11))), "zh").startswith(
-        "net.py:4:9: CNN401 错误 (把握大) 这里有错;应当改掉\n     4 |"
+        "net.py:4:9: CNN401 错误（把握大） 这里有错;应当改掉\n     4 |"
     )
 
 
@@ -74,9 +74,28 @@ def test_colours_are_asked_for_and_reset(audited: Make) -> None:
 )
 def test_the_last_line_counts(audited: Make, language: str, expected: str) -> None:
     files = [audited(finding(), finding()), audited(finding(severity=Severity.NOTE), repairs=(repair(),))]
-    assert text.total([*files, audited(error="no")], language) == expected
+    assert list(text.total([*files, audited(error="no")], language)) == [expected]
 
 
 def test_where_there_is_nothing_that_is_said(audited: Make) -> None:
     assert told(audited()) == ""
-    assert text.total([audited()], "en") == "1 file: nothing found"
+    assert list(text.total([audited()], "en")) == ["1 file: nothing found"]
+
+
+def test_nothing_is_found_only_in_what_was_looked_at(audited: Make) -> None:
+    unread, other = audited(error="no"), audited(about_networks=False)
+    assert list(text.total([unread], "en")) == ["1 file: 1 not read"]
+    assert list(text.total([unread, other], "en")) == ["2 files: 1 not read, 1 without PyTorch"]
+    assert list(text.total([unread, audited()], "en")) == ["2 files: nothing found, 1 not read"]
+    assert list(text.total([], "en")) == ["0 files"]
+
+
+@pytest.mark.parametrize("language", ["en", "zh"])
+def test_chinese_sentences_have_no_punctuation_of_ascii(audited: Make, language: str) -> None:
+    """What stands between Chinese characters is of full width; places keep their colons, which editors look for."""
+    files = [
+        audited(finding(message=Words("it is wrong", "这里有错")), cell=3, repairs=(repair(),)),
+        audited(error="不"),
+    ]
+    out = "\n".join([told(files[0], language), *text.total(files, language)])
+    assert bool(re.search("[\u4e00-\u9fff] ?[(),;:]|[(),;:] ?[\u4e00-\u9fff]", out.replace("net.py: ", ""))) is False

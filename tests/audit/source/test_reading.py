@@ -35,3 +35,52 @@ def test_the_rest_is_audited(name: str, data: bytes) -> None:
     (audited,) = audit_all([Task(name, CODES, data)], strict=True)
     assert not audited.error
     assert "CNN401" in {finding.code for finding in audited.findings}
+
+
+SESSION = "".join(f"{'...' if line[:1] == ' ' else '>>>'} {line}\n" for line in SOFTMAX.splitlines())
+
+
+@pytest.mark.parametrize("text", [SESSION, f"\n# pasted\n{SESSION}"])
+def test_a_session_that_was_saved_as_a_file_of_python_is_mended(text: str) -> None:
+    (audited,) = audit_all([Task("a.py", CODES, text.encode())], strict=True)
+    assert [finding.code for finding in audited.findings] == ["CNN401"]
+    assert [repair.kind for repair in audited.repairs] == ["prompts"]
+
+
+@pytest.mark.parametrize("rest", ["", "def f(:\n    pass\n"])
+def test_a_session_in_a_docstring_is_no_code(rest: str) -> None:
+    text = f'"""An example.\n\n>>> import torch\n>>> undefined\n"""\nimport torch\nprint(torch)\n{rest}'
+    (audited,) = audit_all([Task("a.py", CODES, text.encode())], strict=True)
+    assert audited.repairs == ()
+    assert [finding.code for finding in audited.findings] == ["CNN101"] * bool(rest)
+
+
+@pytest.mark.parametrize(
+    ("name", "kind"),
+    [("<stdin>", ".ipynb"), ("a.json", ".ipynb"), ("a.txt", ".txt"), ("a.py", ".py")],
+)
+def test_what_no_name_tells_is_told_by_how_a_file_begins(name: str, kind: str) -> None:
+    assert document.of(name, notebook(SOFTMAX).encode()).suffix == kind
+    assert document.of(name, b'\n{"nbformat": 4, "cells": [').suffix == kind
+
+
+@pytest.mark.parametrize(
+    ("text", "kind"),
+    [
+        ("<!DOCTYPE html>\n<p>", ".html"),
+        ('<?xml version="1.0"?>\n<!-- saved -->\n<html lang="zh">', ".html"),
+        ("<p>x</p>", ".txt"),
+        ('{"x": 1}', ".txt"),
+        ("x = 1", ".txt"),
+    ],
+)
+def test_pages_begin_as_pages(text: str, kind: str) -> None:
+    assert document.of("<stdin>", text.encode()).suffix == kind
+
+
+@pytest.mark.parametrize("above", ["@decorated\n", "try:\n    pass\n", "@a\n@b\n\n"])
+def test_what_is_left_when_patience_ends_can_be_read(above: str) -> None:
+    broken = "def f():\n" + "    x y\n    pass\n" * 60
+    program = reading.program(document.Document("a.py", f"import torch\n{above}{broken}", "utf-8"))
+    assert program.text.strip() == "import torch"
+    assert len(program.broken) == 1

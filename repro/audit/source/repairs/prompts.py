@@ -15,6 +15,12 @@ _FIRST = re.compile(r"\s*(?:>>>(?: |$)|In \[\d*\]: ?)")
 _NEXT = re.compile(r"\s*\.\.\.(?::)?(?: |$)")
 
 
+def is_session(lines: list[Line]) -> bool:
+    """Whether a session is all there is, rather than an example in a docstring."""
+    written = (line.text for line in lines if line.text.strip() and not line.text.lstrip().startswith("#"))
+    return _FIRST.match(next(written, "")) is not None
+
+
 def mend(lines: list[Line]) -> list[Line]:
     """What was typed, without its prompts."""
     if not any(_FIRST.match(line.text) for line in lines):

@@ -7,7 +7,7 @@ import re
 from repro.audit.finding import Confidence, Words
 from repro.audit.source.line import Line
 
-MESSAGE = Words("lost underscores are put back, as in __init__", "补上了丢失的下划线,例如 __init__")
+MESSAGE = Words("lost underscores are put back, as in __init__", "补上了丢失的下划线，例如 __init__")
 CONFIDENCE = Confidence.HIGH
 
 _NAMES = "init|call|len|getitem|setitem|iter|next|enter|exit|str|repr|name|main|all|file|class|new|del|dict|doc|version"
