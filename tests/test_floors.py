@@ -22,6 +22,7 @@ FLOORS = {
     "version": ["repro"],
     "verdicts": ["repro.result"],
     "words": ["repro.errors", "repro.atomic", "repro.process"],
+    "sandbox": ["repro.sandbox", "repro.sandbox.*"],
     "catalog": ["repro.models", "repro.models._catalog"],
     "networks": ["repro.models.*"],
     "papers": ["repro.papers", "repro.papers.*"],
@@ -60,6 +61,7 @@ BELOW = {
     "version": ["library"],  # when one of its functions is asked for, not before: tests/test_api.py
     "verdicts": [],
     "words": [],
+    "sandbox": ["version", "words", "sandbox"],
     "catalog": ["catalog"],
     "networks": ["catalog", "networks"],
     "papers": ["words", "papers"],
