@@ -9,6 +9,7 @@ __all__ = [
     "assert_equivalent",
     "check_golden",
     "compare",
+    "identify",
     "map_state_dict",
     "update_golden",
 ]
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
         assert_equivalent,
         check_golden,
         compare,
+        identify,
         map_state_dict,
         update_golden,
     )

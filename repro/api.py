@@ -16,6 +16,7 @@ from torch import nn
 from repro.errors import ReproError, first_line
 from repro.golden import folder, naming
 from repro.graph import TraceError
+from repro.identity import identify as identify
 from repro.parity.check import check, names
 from repro.parity.convert import map_state_dict
 from repro.parity.network import BATCH, Network, Stopwatch

@@ -40,6 +40,7 @@ FLOORS = {
     "checkers": [
         "repro.conformance",
         "repro.oracle",
+        "repro.identity",
         "repro.formulas",
         "repro.golden",
         "repro.golden.*",
