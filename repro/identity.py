@@ -23,6 +23,7 @@ from repro.errors import ReproError, first_line
 from repro.graph import Graph, TraceError, trace
 from repro.layers import Layer, layers
 from repro.mapping import match
+from repro.parity.causes import Difference
 from repro.parity.differences import differences
 from repro.references import Size
 
@@ -32,7 +33,8 @@ BATCH = 2  # of the traced images: above one, so that a program that mixes rows 
 SIZES: tuple[Size, ...] = tuple(
     (channels, side, side) for side in (224, 32, 28, 227, 299, 64, 96) for channels in (3, 1)
 )
-_COMPARED = 4  # networks, the most alike ones
+_COMPARED = 3  # networks, the most alike ones
+_FAR = 0.06  # how much less alike than the first of them one may be
 _NEAR = 0.45  # how much alike two networks are at least of which one is said to be the other, altered
 _WEIGHTED = 3  # what a layer with weights counts in that, where one without counts one
 _TABLE = "signatures.json"
@@ -49,7 +51,8 @@ class Identity:
     """What a module is.
 
     variant      the nearest network of the catalog; empty if none is near
-    distance     differences from it; 0: the same program but for the number of classes and of input channels
+    distance     operations that differ from it, in eval mode or, where none does, in train mode; 0: the same program
+                 but for the number of classes and of input channels
     differences  each as a sentence, in the order of the data; `here` is the module
     likeness     of their layers, from 0 to 1
     input_size   (channels, height, width) of the images that both were traced with
@@ -77,15 +80,24 @@ def identify(module: nn.Module, sizes: Sequence[Size] = SIZES) -> Identity:
         raise IdentificationError(f"for {BATCH} images it returns {shape}, where a classifier returns {BATCH}xclasses")
     own = signature(graph)
     alike = sorted(((likeness(own, other), name) for name, other in signatures().items()), reverse=True)
+    subject, trained = canonical(graph), functools.cache(lambda: _trained(module, size))
     found: list[Identity] = []
+    best = Identity("", 0, (), alike[0][0], size, returned[1])
     for how_much, name in alike[:_COMPARED]:
-        if how_much < _NEAR or any(each.distance == 0 and each.likeness > how_much for each in found):
+        if how_much < max(_NEAR, alike[0][0] - _FAR) or (
+            best.variant and best.distance == 0 and how_much < best.likeness
+        ):
             break
-        told = _differences(module, graph, name, size, returned[1])
-        if told is not None:
-            found.append(Identity(name, len(told), told, how_much, size, returned[1]))
-    nobody = Identity("", 0, (), alike[0][0], size, returned[1])
-    return min(found, key=lambda each: (each.distance, -each.likeness), default=nobody)
+        other = _counterpart(name, size, returned[1], training=False)
+        if other is None:
+            continue
+        told = _told(subject, other)
+        if not told and (mine := trained()) and (theirs := _counterpart(name, size, returned[1], training=True)):
+            told = _told(mine, theirs)
+        distance = sum(len(each.places) + len(each.rest) for each in told)
+        found.append(Identity(name, distance, tuple(map(str, told)), how_much, size, returned[1]))
+        best = min(found, key=lambda each: (each.distance, -each.likeness))
+    return best
 
 
 def _traced(module: nn.Module, sizes: Sequence[Size]) -> tuple[Graph, Size]:
@@ -99,29 +111,27 @@ def _traced(module: nn.Module, sizes: Sequence[Size]) -> tuple[Graph, Size]:
     raise IdentificationError(f"it takes none of {len(sizes)} sizes of images; {errors[0]}")
 
 
-def _differences(module: nn.Module, graph: Graph, name: str, size: Size, classes: int) -> tuple[str, ...] | None:
-    """Those of a module from a network of the catalog for the same images and classes; None if it takes none such.
+def _trained(module: nn.Module, size: Size) -> Graph | None:
+    """The canonical graph of train mode; None where that fails, as auxiliary heads do on small images."""
+    try:
+        return canonical(trace(module, torch.empty(BATCH, *size, device="meta"), training=True))
+    except TraceError:
+        return None
 
-    Of two that are the same in eval mode, those in train mode: dropout, which of the parameters are trained.
-    """
-    images = torch.empty(BATCH, *size, device="meta")
+
+@functools.lru_cache(maxsize=32)
+def _counterpart(name: str, size: Size, classes: int, training: bool) -> Graph | None:
+    """The canonical graph of a network of the catalog for the same images and classes; None if it takes none such."""
     try:
         with torch.device("meta"):
             network = models.build(name, num_classes=classes, in_channels=size[0]).eval()
-        told = _told(graph, trace(network, images))
+        return canonical(trace(network, torch.empty(BATCH, *size, device="meta"), training=training))
     except (TraceError, ValueError):
         return None
-    if told:
-        return told
-    try:
-        return _told(trace(module, images, training=True), trace(network, images, training=True))
-    except TraceError:  # auxiliary heads may ask for larger images
-        return ()
 
 
-def _told(one: Graph, other: Graph) -> tuple[str, ...]:
-    first, second = canonical(one), canonical(other)
-    return () if match(first, second) is not None else tuple(map(str, differences(first, second)))
+def _told(one: Graph, other: Graph) -> list[Difference]:
+    return [] if match(one, other) is not None else differences(one, other)
 
 
 def claimed(name: str) -> str:

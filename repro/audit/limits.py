@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import signal
+import sys
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -55,16 +56,23 @@ def limited(path: str, seconds: float = SECONDS) -> Iterator[None]:
     def late(_: int, __: FrameType | None) -> None:
         raise _TooLateError
 
+    def lost(what: sys.UnraisableHookArgs) -> None:  # in a __del__ or the like, where Python prints it and goes on
+        if not isinstance(what.exc_value, _TooLateError):
+            told(what)
+
+    told = sys.unraisablehook
     try:
         if timed:
+            sys.unraisablehook = lost
             before = signal.signal(signal.SIGPROF, late)
-            signal.setitimer(signal.ITIMER_PROF, seconds, seconds / 10)  # again, if the first one was lost in a __del__
+            signal.setitimer(signal.ITIMER_PROF, seconds, seconds / 10)  # again, if the first one is lost
         try:
             yield
         finally:
             if timed:
                 signal.setitimer(signal.ITIMER_PROF, 0)
                 signal.signal(signal.SIGPROF, before)
+                sys.unraisablehook = told
     except _TooLateError:
         raise Refusal(
             f"{path}: it was given up after {seconds:g} s", f"{path}: 读了 {seconds:g} 秒还没读完，已放弃"

@@ -13,7 +13,8 @@ from repro.audit.finding import Finding, Place
 from repro.audit.program import Program, span
 from repro.audit.rule import rules
 
-_COMMENT = re.compile(r"#\s*repro:\s*ignore(?P<file>-file)?(?![\w-])\s*(?:\[(?P<rules>[^\]]*)\])?")
+_COMMENT = re.compile(r"#\s*repro:\s*ignore(?P<file>-file)?\s*(?:\[(?P<rules>[^\]]*)\]|(?=#|$))")
+_BETWEEN = re.compile("[,，、]")
 _STATEMENTS: tuple[type[ast.stmt | ast.ExceptHandler], ...] = (*ast.stmt.__subclasses__(), ast.ExceptHandler)
 
 
@@ -62,20 +63,21 @@ def _found(program: Program) -> Iterator[Suppression]:
     body = program.tree.body
     first = next((node.lineno for node in body if not _is_docstring(node)), len(program.text) + 1)
     for token in tokenize.generate_tokens(io.StringIO(program.text).readline):
-        written = _COMMENT.search(token.string) if token.type == tokenize.COMMENT else None
-        if written is None:
+        every = list(_COMMENT.finditer(token.string)) if token.type == tokenize.COMMENT else []
+        if not every:
             continue
         line = token.start[0]
         around = [each for each in spans if each[0] <= line <= each[1]]
         start, end = max(around, default=(line, line))
         lines: frozenset[tuple[int | None, int]] | None
-        if written["file"]:
-            lines = None if line < first else frozenset()
-        else:
-            lines = frozenset(_original(program, number) for number in range(start, end + 1))
-        words = written["rules"]
-        rules = tuple(word.strip() for word in words.split(",") if word.strip()) if words is not None else None
-        yield Suppression(_place(program, token), rules, lines)
+        for written in every:
+            if written["file"]:
+                lines = None if line < first else frozenset()
+            else:
+                lines = frozenset(_original(program, number) for number in range(start, end + 1))
+            words = written["rules"]
+            rules = tuple(filter(None, map(str.strip, _BETWEEN.split(words)))) if words is not None else None
+            yield Suppression(_place(program, token), rules, lines)
 
 
 def _header(node: ast.stmt | ast.ExceptHandler) -> tuple[int, int]:

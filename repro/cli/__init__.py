@@ -33,6 +33,7 @@ _COMMANDS = {
     "deviations": "ledger",
     "audit": "audit",
     "explain": "audit",
+    "identify": "identify",
     "doctor": "doctor",
 }
 

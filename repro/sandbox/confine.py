@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ctypes
 import os
+import secrets
 import signal
 import site
 import sys
@@ -19,6 +20,7 @@ from repro.sandbox.limits import Limits
 _CAPSET = (126, 91)  # on x86_64 and aarch64
 _CAPABILITY_VERSION = 0x20080522
 _CAPABILITIES = 64
+_NICE = 10
 
 # A number that no account has: real user of what root runs, so that its threads are counted alone.
 _NOBODY_ELSE = 0x7E000000
@@ -28,16 +30,23 @@ class ThreadsError(RuntimeError):
     """A process with more threads than one: Landlock would hold the one that asks for it only."""
 
 
-def confine(scratch: Path, limits: Limits, isolated: bool = True) -> None:
+def confine(scratch: Path, limits: Limits, parent: int, isolated: bool = True) -> None:
     """Keep this process to reading Python's own files and writing in `scratch`; to computing, and to itself.
 
-    isolated: False leaves it to the limits alone. Raises KernelError where the machine does not offer it, and
-    ThreadsError; what was given up by then stays so.
+    parent    the process without which this one ends
+    isolated  False leaves it to the limits alone
+
+    Raises OSError where the machine does not offer it or the parent is gone, and ThreadsError; what was given up by
+    then stays so.
     """
     if isolated and (others := sum(1 for _ in Path("/proc/self/task").iterdir()) - 1):
         raise ThreadsError(f"{others} threads beside the first")
     os.setsid()
     kernel.prctl("PR_SET_PDEATHSIG", kernel.PR_SET_PDEATHSIG, signal.SIGKILL)
+    if os.getppid() != parent:
+        raise ProcessLookupError(f"process {parent}, which asked for this, is gone")
+    Path("/proc/self/oom_score_adj").write_text("1000", "ascii")  # where memory runs out, it is this process that ends
+    os.nice(_NICE)
     kernel.prctl("PR_SET_DUMPABLE", kernel.PR_SET_DUMPABLE, 0)
     alone = isolated and os.geteuid() == 0 and _as_nobody_else()
     limits.apply(alone)
@@ -51,7 +60,8 @@ def confine(scratch: Path, limits: Limits, isolated: bool = True) -> None:
 
 def readable() -> list[Path]:
     """Python's own folders and those of the libraries beside it, and nothing of anybody's home."""
-    folders = [Path(path) for path in {*sysconfig.get_paths().values(), *site.getsitepackages()}]
+    names = "stdlib", "platstdlib", "purelib", "platlib"
+    folders = [Path(path) for path in {*map(sysconfig.get_path, names), *site.getsitepackages()}]
     libraries = [Path(sys.base_prefix, "lib"), *map(Path, ("/lib", "/lib64", "/usr/lib", "/usr/lib64"))]
     shared = map(Path, ("/etc/ld.so.cache", "/usr/share/zoneinfo", "/dev/urandom", "/dev/zero"))
     return [*folders, *libraries, Path(repro.__file__).parent, *shared]
@@ -62,7 +72,7 @@ def _as_nobody_else() -> bool:
 
     Whether that was possible: in a user namespace there may be no other user.
     """
-    number = _NOBODY_ELSE + os.getpid()
+    number = _NOBODY_ELSE + secrets.randbelow(1 << 24)
     with suppress(OSError):
         os.setgroups([])
     try:

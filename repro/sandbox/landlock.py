@@ -41,9 +41,11 @@ _RIGHTS = {
 }
 _TCP, _TCP_SINCE = 0b11, 4  # to bind and to connect
 _SCOPES, _SCOPES_SINCE = 0b11, 6  # abstract sockets and signals of processes outside
+_UNLOGGED, _LOGGED_SINCE = 0b1, 7  # what is refused would fill the log of a machine that keeps one
 
 READ = ("read_file", "read_dir")
-WRITE = (*READ, "write_file", "remove_dir", "remove_file", "make_dir", "make_reg", "truncate")
+# No folders and no removing: what is written could be hidden from `limits.written` in depths, or kept without a name.
+WRITE = (*READ, "write_file", "make_reg", "truncate")
 _OF_A_FILE = frozenset({"execute", "write_file", "read_file", "truncate", "ioctl_dev"})
 
 
@@ -83,7 +85,8 @@ def restrict(readable: Iterable[Path], writable: Iterable[Path]) -> None:
         for paths, rights in ((readable, READ), (writable, WRITE)):
             for path in paths:
                 _allow(ruleset, path, rights, known)
-        kernel.syscall("landlock_restrict_self", _RESTRICT, ruleset, ctypes.c_uint32(0))
+        flags = _UNLOGGED if known >= _LOGGED_SINCE else 0
+        kernel.syscall("landlock_restrict_self", _RESTRICT, ruleset, ctypes.c_uint32(flags))
     finally:
         os.close(ruleset)
 

@@ -8,6 +8,8 @@ from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
+_SIGNALS = 64  # that wait to be delivered; the kernel counts those of all processes of a user
+
 
 @dataclass(frozen=True)
 class Limits:
@@ -36,13 +38,15 @@ class Limits:
         others = 0 if alone else _threads_of_user()
         for name, limit in (
             ("CPU", int(self.seconds * cores) + 1),
-            ("AS", _size() + self.memory),
+            ("AS", _size(0) + self.memory),
+            ("DATA", _size(5) + self.memory),  # what is mapped over libraries is none of the address space
             ("FSIZE", self.file),
             ("NOFILE", self.handles),
             ("NPROC", others + self.threads),
             ("CORE", 0),
             ("MEMLOCK", 0),
             ("MSGQUEUE", 0),
+            ("SIGPENDING", _SIGNALS),
         ):
             kind = getattr(resource, f"RLIMIT_{name}")
             highest = resource.getrlimit(kind)[1]
@@ -51,9 +55,9 @@ class Limits:
             resource.setrlimit(kind, (limit, limit))
 
 
-def _size() -> int:
-    """Bytes of address space that this process has."""
-    pages = int(Path("/proc/self/statm").read_text("ascii").split()[0])
+def _size(column: int) -> int:
+    """Bytes of address space (column 0) or of data and stack (5) that this process has."""
+    pages = int(Path("/proc/self/statm").read_text("ascii").split()[column])
     return pages * os.sysconf("SC_PAGE_SIZE")
 
 
@@ -67,13 +71,16 @@ def _threads_of_user() -> int:
 
 
 def written(folder: Path) -> int:
-    """Bytes of all that is in a folder, which may change meanwhile; every entry counts as a block at least."""
+    """Bytes of all that is in a folder, which may change meanwhile; every entry counts as a block at least.
+
+    Raises OSError for a folder that cannot be looked into.
+    """
     total = 0
     waiting = [folder]
     while waiting:
-        with suppress(OSError), os.scandir(waiting.pop()) as entries:
+        with os.scandir(waiting.pop()) as entries:
             for entry in entries:
-                with suppress(OSError):
+                with suppress(FileNotFoundError):
                     total += max(entry.stat(follow_symlinks=False).st_blocks * 512, 4096)
                     if entry.is_dir(follow_symlinks=False):
                         waiting.append(Path(entry.path))

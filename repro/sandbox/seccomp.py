@@ -20,18 +20,14 @@ from repro.sandbox.kernel import KernelError
 # goes through them in this order.
 ALLOWED: Mapping[str, tuple[int | None, int | None]] = {
     # memory and threads
-    "futex": (202, 98),
     "mmap": (9, 222),
     "munmap": (11, 215),
-    "madvise": (28, 233),
     "mprotect": (10, 226),
     "brk": (12, 214),
     "mremap": (25, 216),
-    "mincore": (27, 232),
     "membarrier": (324, 283),
     "get_mempolicy": (239, 236),
     "set_robust_list": (273, 99),
-    "get_robust_list": (274, 100),
     "set_tid_address": (218, 96),
     "rseq": (334, 293),
     "arch_prctl": (158, None),
@@ -39,9 +35,6 @@ ALLOWED: Mapping[str, tuple[int | None, int | None]] = {
     "exit": (60, 93),
     "exit_group": (231, 94),
     "sched_yield": (24, 124),
-    "sched_getaffinity": (204, 123),
-    "sched_getparam": (143, 121),
-    "sched_getscheduler": (145, 120),
     "sched_get_priority_max": (146, 125),
     "sched_get_priority_min": (147, 126),
     "getcpu": (309, 168),
@@ -52,10 +45,7 @@ ALLOWED: Mapping[str, tuple[int | None, int | None]] = {
     "pwrite64": (18, 68),
     "readv": (19, 65),
     "writev": (20, 66),
-    "openat": (257, 56),
-    "open": (2, None),
     "close": (3, 57),
-    "close_range": (436, 436),
     "lseek": (8, 62),
     "newfstatat": (262, 79),
     "stat": (4, None),
@@ -76,29 +66,16 @@ ALLOWED: Mapping[str, tuple[int | None, int | None]] = {
     "dup2": (33, None),
     "dup3": (292, 24),
     "ftruncate": (77, 46),
-    "flock": (73, 32),
     "fsync": (74, 82),
     "fdatasync": (75, 83),
-    "fadvise64": (221, 223),
-    "mkdir": (83, None),
-    "mkdirat": (258, 34),
-    "rmdir": (84, None),
-    "unlink": (87, None),
-    "unlinkat": (263, 35),
     "rename": (82, None),
     "renameat": (264, 38),
-    "renameat2": (316, 276),
     "pipe": (22, None),
     "pipe2": (293, 59),
     "poll": (7, None),
     "ppoll": (271, 73),
     "select": (23, None),
     "pselect6": (270, 72),
-    "epoll_create1": (291, 20),
-    "epoll_ctl": (233, 21),
-    "epoll_wait": (232, None),
-    "epoll_pwait": (281, 22),
-    "eventfd2": (290, 19),
     # time, and signals to itself
     "clock_gettime": (228, 113),
     "clock_getres": (229, 114),
@@ -116,7 +93,6 @@ ALLOWED: Mapping[str, tuple[int | None, int | None]] = {
     "rt_sigprocmask": (14, 135),
     "rt_sigreturn": (15, 139),
     "rt_sigpending": (127, 136),
-    "rt_sigtimedwait": (128, 137),
     "rt_sigsuspend": (130, 133),
     "sigaltstack": (131, 132),
     "restart_syscall": (219, 128),
@@ -130,11 +106,8 @@ ALLOWED: Mapping[str, tuple[int | None, int | None]] = {
     "getresuid": (118, 148),
     "getresgid": (120, 150),
     "getgroups": (115, 158),
-    "getpgid": (121, 155),
     "getpgrp": (111, None),
-    "getsid": (124, 156),
     "getpriority": (140, 141),
-    "capget": (125, 90),
     "uname": (63, 160),
     "sysinfo": (99, 179),
     "getrlimit": (97, 163),
@@ -144,10 +117,17 @@ ALLOWED: Mapping[str, tuple[int | None, int | None]] = {
     "waitid": (247, 95),
 }
 _CLONE, _CLONE3 = (56, 220), (435, 435)
+_FUTEX, _MADVISE, _OPENAT, _OPEN = (202, 98), (28, 233), (257, 56), (2, None)
+# getpgid, getsid, sched_getaffinity, sched_getparam, sched_getscheduler
+_OF_A_PROCESS = ((121, 155), (124, 156), (204, 123), (143, 121), (145, 120))
 _FCNTL, _IOCTL, _PRCTL, _PRLIMIT = (72, 25), (16, 29), (157, 167), (302, 261)
 _KILL, _TGKILL = (62, 129), (234, 131)
 
-_THREAD = 0x00010000  # CLONE_THREAD
+# A thread that shares memory, files, folder and signal handlers, and no new namespace.
+_THREAD, _OF_THREADS = 0x00010F00, 0x7E030F00
+_FUTEXES = (0, 1, 3, 4, 5, 9, 10)  # to wait, wake and requeue; not those that inherit priorities
+_MADVICE = (0, 1, 2, 3, 4, 8, 14, 15)  # not to page others' files out, nor to merge
+_NAMELESS = 0x400000  # of O_TMPFILE: a file that `limits.written` cannot count
 # F_DUPFD, F_GETFD, F_SETFD, F_GETFL, F_SETFL, F_GETLK, F_SETLK, F_SETLKW, F_DUPFD_CLOEXEC; not F_SETOWN, which has
 # signals sent to others.
 _FCNTLS = (0, 1, 2, 3, 4, 5, 6, 7, 1030)
@@ -194,7 +174,9 @@ def restrict() -> None:
     """Withhold every other system call from this process, for good. Needs `no_new_privs`; raises KernelError."""
     code = assemble(os.getpid(), kernel.machine())
     program = _Program(len(code) // 8, code)
-    kernel.syscall("seccomp", _SECCOMP[_column()], _SET_FILTER, _ALL_THREADS, ctypes.byref(program))
+    left = kernel.syscall("seccomp", _SECCOMP[_column()], _SET_FILTER, _ALL_THREADS, ctypes.byref(program))
+    if left:
+        raise KernelError(errno.ESRCH, f"seccomp: thread {left} cannot be held to it")
 
 
 def assemble(pid: int, machine: str) -> bytes:
@@ -218,12 +200,19 @@ def assemble(pid: int, machine: str) -> bytes:
 
 
 def _conditional(pid: int, column: int) -> Iterator[_Only]:
-    yield _Only(_CLONE[column], 0, (_THREAD,), _THREAD)  # a thread, and no process
+    yield _Only(_FUTEX[column], 1, _FUTEXES, 0x7F)
+    yield _Only(_MADVISE[column], 2, _MADVICE)
+    yield _Only(_OPENAT[column], 2, (0,), _NAMELESS)
+    if (number := _OPEN[column]) is not None:
+        yield _Only(number, 1, (0,), _NAMELESS)
+    yield _Only(_CLONE[column], 0, (_THREAD,), _OF_THREADS)
     yield _Only(_FCNTL[column], 1, _FCNTLS)
     yield _Only(_IOCTL[column], 1, _IOCTLS)
     yield _Only(_PRCTL[column], 0, _PRCTLS)
-    for own in (_PRLIMIT, _KILL, _TGKILL):
-        yield _Only(own[column], 0, (0, pid) if own is _PRLIMIT else (pid,))
+    for own in (_PRLIMIT, *_OF_A_PROCESS):
+        yield _Only(own[column], 0, (0, pid))
+    for signal in (_KILL, _TGKILL):
+        yield _Only(signal[column], 0, (pid,))
 
 
 def _checked(only: _Only) -> list[bytes]:

@@ -17,9 +17,9 @@ import selectors
 import shutil
 import signal
 import sys
+import tempfile
 import time
 from contextlib import suppress
-from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -29,8 +29,9 @@ from repro.sandbox.limits import Limits, written
 from repro.sandbox.outcome import Outcome
 
 _MOST_REPORTED = 8 << 20  # bytes
+_DEEPEST = 50  # lists and objects inside each other in a report
 _TICK, _SHORT = 0.05, 0.001  # seconds between two looks at a run, and at one that has closed all it had open
-_REFUSED = 121  # the exit status of a run that could not be isolated
+_ONE_THREAD = dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"), "1")
 _ENVIRONMENT = {"PATH": "", "LANG": "C.UTF-8", "PYTHONHASHSEED": "0"}
 
 
@@ -45,9 +46,12 @@ def main() -> None:
     setup = json.loads(requests.readline())
     if setup["namespaces"]:
         namespaces.enter()
+    os.environ.update(_ONE_THREAD)
     try:
         for module in setup["modules"]:
             importlib.import_module(module)
+        if setup["warm"]:
+            _function(setup["warm"])()
     except BaseException as error:  # a library may do anything where it misses something
         _reply(replies, {"wrong": f"{type(error).__name__}: {error}"})
         return
@@ -62,8 +66,10 @@ def main() -> None:
             limits = Limits(**request["limits"])
             outcome = _run(request["job"], request["payload"], limits, scratch, setup["isolated"])
         finally:
-            shutil.rmtree(scratch, ignore_errors=True)
-        _reply(replies, asdict(outcome))
+            with suppress(OSError, RecursionError):
+                shutil.rmtree(scratch)
+        _reply(replies, vars(outcome))
+        del request, line, outcome  # the next run could find them
 
 
 def _reply(replies: Any, what: dict[str, Any]) -> None:
@@ -72,31 +78,37 @@ def _reply(replies: Any, what: dict[str, Any]) -> None:
 
 
 def _run(job: str, payload: Any, limits: Limits, scratch: Path, isolated: bool) -> Outcome:
-    module, _, name = job.partition(":")
-    function = getattr(importlib.import_module(module), name)
+    function = _function(job)
     word = secrets.token_bytes(16)
     report, printed = os.pipe(), os.pipe()
     began = time.monotonic()
+    server = os.getpid()
     pid = os.fork()
     if pid == 0:
-        _child(function, payload, limits, scratch, isolated, word, report[1], printed[1])
+        _child(function, payload, limits, scratch, server if isolated else 0, word, report[1], printed[1])
     os.close(report[1])
     os.close(printed[1])
     try:
-        return _watch(pid, word, report[0], printed[0], limits, scratch, began)
+        return _watch(pid, word, report[0], printed[0], limits, scratch, began, isolated)
     finally:
         os.close(report[0])
         os.close(printed[0])
 
 
+def _function(job: str) -> Any:
+    module, _, name = job.partition(":")
+    return getattr(importlib.import_module(module), name)
+
+
 def _child(
-    function: Any, payload: Any, limits: Limits, scratch: Path, isolated: bool, word: bytes, report: int, printed: int
+    function: Any, payload: Any, limits: Limits, scratch: Path, server: int, word: bytes, report: int, printed: int
 ) -> None:
-    """The rest of the life of a fork."""
+    """The rest of the life of a fork; server: whose, or 0 if it is not to be isolated."""
     status = 1
     try:
-        for standard in (1, 2):
-            os.dup2(printed, standard)
+        nothing = os.open(os.devnull, os.O_RDONLY)  # its own: flags of a file that is open are for all who have it
+        for standard, there in ((0, nothing), (1, printed), (2, printed)):
+            os.dup2(there, standard)
         channel = 64 + secrets.randbelow(64)
         os.dup2(report, channel)
         os.closerange(3, channel)
@@ -104,12 +116,13 @@ def _child(
         os.chdir(scratch)
         os.environ.clear()
         os.environ.update(_ENVIRONMENT, HOME=str(scratch), TMPDIR=str(scratch))
+        tempfile.tempdir = str(scratch)  # it would try folders out by removing what it has made there
         try:
-            confine(scratch, limits, isolated)
+            confine(scratch, limits, server or os.getppid(), isolated=server != 0)
         except (OSError, ThreadsError) as error:
             os.write(channel, str(error).encode())
-            status = _REFUSED
             return
+        os.write(channel, word)  # from here on nothing can say that it was refused
         told = word + json.dumps(function(payload)).encode()
         for stream in (sys.stdout, sys.stderr):
             with suppress(BaseException):  # the code may have put anything in their place
@@ -124,7 +137,9 @@ def _child(
         os._exit(status)
 
 
-def _watch(pid: int, word: bytes, report: int, printed: int, limits: Limits, scratch: Path, began: float) -> Outcome:
+def _watch(
+    pid: int, word: bytes, report: int, printed: int, limits: Limits, scratch: Path, began: float, isolated: bool
+) -> Outcome:
     """Follow a run to its end, or end it."""
     told, output, ended = bytearray(), bytearray(), ""
     with selectors.DefaultSelector() as waiting:
@@ -148,7 +163,8 @@ def _watch(pid: int, word: bytes, report: int, printed: int, limits: Limits, scr
             found, state, used = os.wait4(pid, os.WNOHANG)
             if found:
                 status, usage = os.waitstatus_to_exitcode(state), used
-        _end(pid)  # what it may have started, where it was not isolated
+        if not isolated:  # what it has started
+            _end(pid)
         for pipe, kept in ((report, told), (printed, output)):
             while (data := _read(pipe)) and len(kept) < _MOST_REPORTED:
                 kept += data
@@ -163,25 +179,47 @@ def _excess(told: bytearray, limits: Limits, scratch: Path, began: float) -> str
         return "flood"
     if time.monotonic() - began > limits.seconds:
         return "time"
-    return "files" if written(scratch) > limits.files else ""
+    try:
+        return "files" if written(scratch) > limits.files else ""
+    except OSError:
+        return "files"
 
 
 def _judged(told: bytes, word: bytes, status: int, ended: str) -> tuple[Any, str, str]:
     """The value, how the run ended, and a detail."""
     if ended:
         return None, ended, ""
-    if status == _REFUSED:
-        return None, "refused", told.decode(errors="replace")[:200]
+    if not told.startswith(word):  # which is written as soon as nothing else can write
+        return None, "refused", told.decode(errors="replace")[:200] or f"status {status}"
+    told = told[len(word) :]
     if told and not told.startswith(word):
         return None, "forged", ""
     if status < 0:
-        return None, "signal", signal.Signals(-status).name
+        return None, "signal", _named(-status)
     if not told or status:
         return None, "exit", f"status {status}"
     try:
-        return json.loads(told[len(word) :]), "done", ""
+        value = json.loads(told[len(word) :])
     except (ValueError, RecursionError):
         return None, "forged", ""
+    return (value, "done", "") if _nesting(value) <= _DEEPEST else (None, "forged", "")
+
+
+def _nesting(value: Any) -> int:
+    """How many lists and objects are inside each other; not further than is asked for."""
+    level, waiting = 0, [value]
+    while level <= _DEEPEST and (inner := [each for each in waiting if isinstance(each, list | dict)]):
+        level += 1
+        waiting = [part for each in inner for part in (each.values() if isinstance(each, dict) else each)]
+    return level
+
+
+def _named(number: int) -> str:
+    """A signal; those for real time have no names."""
+    try:
+        return signal.Signals(number).name
+    except ValueError:
+        return f"signal {number}"
 
 
 def _read(pipe: int) -> bytes:

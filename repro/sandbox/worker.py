@@ -35,14 +35,17 @@ class Worker:
     """Runs jobs one after the other, each in a process of its own, forked from one that has its modules imported.
 
     modules  that are imported once
+    warm     `module:function` of ours, called once before all runs, for what a first call costs
     level    bubblewrap, namespaces or base (`Offer.level`); `none` runs code with the rights of the user, held to the
              limits alone
 
-    A context manager; the process starts with the first run. Raises IsolationError where it cannot be started.
+    A context manager; the process starts with the first run, and ends with the thread that began it. Raises
+    IsolationError where it cannot be started.
     """
 
-    def __init__(self, modules: Sequence[str], level: str, wrapper: str = "") -> None:
+    def __init__(self, modules: Sequence[str], level: str, wrapper: str = "", warm: str = "") -> None:
         self.level = level
+        self._warm = warm
         self._modules = list(modules)
         self._wrapper = wrapper
         self._server: subprocess.Popen[bytes] | None = None
@@ -74,7 +77,7 @@ class Worker:
             server.stdin.write(_line({"job": job, "payload": payload, "limits": asdict(limits)}))
             server.stdin.flush()
             told = self._line(limits.seconds + _ANSWERS_WITHIN)
-        except (BrokenPipeError, EOFError, TimeoutError) as error:
+        except (BrokenPipeError, EOFError, TimeoutError, ValueError, RecursionError) as error:
             self.close()
             seconds = round(time.monotonic() - began, 3)
             return Outcome("signal", detail=f"the worker itself has ended: {type(error).__name__}", seconds=seconds)
@@ -83,7 +86,7 @@ class Worker:
     def _started(self) -> subprocess.Popen[bytes]:
         if self._server is not None:
             return self._server
-        self._scratch = tempfile.TemporaryDirectory(prefix="repro-")
+        self._scratch = tempfile.TemporaryDirectory(prefix="repro-", ignore_cleanup_errors=True)
         folder = Path(self._scratch.name).resolve()
         place = Path(repro.__file__).parents[1]
         code = f"import sys; sys.path.append({str(place)!r}); from repro.sandbox.server import main; main()"
@@ -97,12 +100,13 @@ class Worker:
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
-            env=dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"), "1"),
+            env={},
             cwd="/",
         )
         setup = {
             "scratch": str(folder),
             "modules": self._modules,
+            "warm": self._warm,
             "namespaces": self.level == "namespaces",
             "isolated": self.level != "none",
         }

@@ -108,6 +108,20 @@ def test_other_threads_have_no_limit_and_no_error() -> None:
     assert len(done) == 1
 
 
+def test_a_time_limit_that_passes_in_a_callback_prints_nothing(capsys: pytest.CaptureFixture[str]) -> None:
+    class Slow:
+        def __del__(self) -> None:
+            work_for_ever()
+
+    def work() -> None:
+        Slow()
+        work_for_ever()
+
+    with pytest.raises(ReproError, match="given up"), limited("a.py", 0.05):
+        work()
+    assert capsys.readouterr().err == ""
+
+
 @pytest.mark.parametrize(("error", "told"), [(RecursionError, "nested too deeply"), (MemoryError, "not enough memory")])
 def test_what_is_too_deep_or_too_large_is_told(error: type[Exception], told: str) -> None:
     with pytest.raises(ReproError, match=told), limited("a.py"):

@@ -28,6 +28,8 @@ def commented(comment: str) -> str:
         "# repro: ignore[CNN401]",
         "# repro:ignore[cnn401, CNN401]",
         "# repro: ignore[softmax-before-loss]",
+        "# repro: ignore[CNN110]  # repro: ignore[CNN401]  # repro: ignore[CNN901]",
+        "# repro: ignore[CNN110，CNN401]  # repro: ignore[CNN901]",
         "# noqa: E501  # repro: ignore[softmax_before_loss] because",
     ],
 )
@@ -36,7 +38,18 @@ def test_a_comment_suppresses_what_is_found_in_its_line(folder: Path, comment: s
     assert codes(folder, commented(comment)) == []
 
 
-@pytest.mark.parametrize("other", ["  # repro: ignored", "  # repro ignore", "  # ignore"])
+@pytest.mark.parametrize(
+    "other",
+    [
+        "  # repro: ignored",
+        "  # repro ignore",
+        "  # ignore",
+        "  # repro: ignore CNN401",
+        "  # repro: ignore: CNN401",
+        "  # repro: ignore(CNN401)",
+        "  # repro: ignore[CNN401",
+    ],
+)
 def test_other_comments_do_not(folder: Path, other: str) -> None:
     assert codes(folder, SOFTMAX.replace(RETURN, RETURN + other)) == ["CNN401"]
 

@@ -57,7 +57,7 @@ class TestOf:
     def test_all_else_is_refused(self, machine: str) -> None:
         column = self.column(machine)
         listed = {each[column] for each in seccomp.ALLOWED.values()}
-        odd = (0xDEAD,) * 6  # what no call is given that is allowed for some arguments
+        odd = (0xFFFFFFFF,) * 6  # what no call is given that is allowed for some arguments
         found = {number: verdict(machine, number, *odd) for number in range(600) if number not in listed}
         assert found.pop(435) == MISSING  # clone3
         assert set(found.values()) == {NOT_PERMITTED}
@@ -66,6 +66,11 @@ class TestOf:
         clone = (56, 220)[self.column(machine)]
         assert verdict(machine, clone, 0x003D0F00) == ALLOWED  # as glibc starts a thread
         assert verdict(machine, clone, 0x01200011) == NOT_PERMITTED  # as it forks
+
+    def test_a_file_has_a_name(self, machine: str) -> None:
+        openat = (257, 56)[self.column(machine)]
+        assert verdict(machine, openat, 3, 0, 0x241) == ALLOWED  # O_WRONLY | O_CREAT | O_TRUNC
+        assert verdict(machine, openat, 3, 0, 0x410002) == NOT_PERMITTED  # O_TMPFILE
 
     def test_signals_reach_the_process_itself_only(self, machine: str) -> None:
         for call in ((62, 129), (234, 131)):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 import time
@@ -102,7 +103,7 @@ from pathlib import Path
 from repro.sandbox.confine import ThreadsError, confine
 from repro.sandbox.limits import Limits
 threading.Thread(target=time.sleep, args=(9,), daemon=True).start()
-try: confine(Path({str(tmp_path)!r}), Limits())
+try: confine(Path({str(tmp_path)!r}), Limits(), {os.getpid()})
 except ThreadsError as error: print(error)
 """
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)

@@ -14,6 +14,7 @@ from collections.abc import Iterator
 
 from repro.audit.finding import Confidence, Severity
 from repro.audit.meaning.analysis import Analysis
+from repro.audit.meaning.nesting import leaves_out
 from repro.audit.meaning.values import Instance
 from repro.audit.program import Program
 from repro.audit.rule import Hit, rule
@@ -31,8 +32,8 @@ ZH = """`forward` 算出了结果，却没有返回。
 
 @rule(
     "CNN223",
-    Severity.BUG,
-    Confidence.HIGH,
+    Severity.RISK,
+    Confidence.MEDIUM,
     en="{network}.forward returns nothing, so that the network gives None",
     zh="{network}.forward 没有返回值，调用网络得到的是 None",
 )
@@ -44,7 +45,7 @@ def forward_without_return(program: Program) -> Iterator[Hit]:
     used = [what.of for call, what in analysis.calls() if isinstance(what, Instance) and id(call) not in statements]
     for kind in analysis.classes():
         forward = next((n for n in kind.node.body if isinstance(n, ast.FunctionDef) and n.name == "forward"), None)
-        if forward is None or forward.decorator_list or not _ends_without(forward):
+        if forward is None or forward.decorator_list or not _ends_without(forward) or leaves_out(program, forward):
             continue
         needed = any(kind in each.ancestors and each.find("forward") == kind.find("forward") for each in used)
         if needed or _loses(forward.body[-1]):
@@ -58,8 +59,7 @@ def _ends_without(forward: ast.FunctionDef) -> bool:
     inside = list(_own(forward))
     returns = any(isinstance(n, ast.Return) and n.value is not None for n in inside)
     elsewhere = any(isinstance(n, ast.Yield | ast.YieldFrom | ast.Raise) for n in inside)
-    left_out = any(isinstance(n, ast.Constant) and n.value is ... for n in inside)
-    return not (returns or elsewhere or left_out) and any(isinstance(n, ast.Call) for n in inside)
+    return not (returns or elsewhere) and any(isinstance(n, ast.Call) for n in inside)
 
 
 def _own(function: ast.FunctionDef) -> Iterator[ast.AST]:
@@ -75,14 +75,33 @@ def _own(function: ast.FunctionDef) -> Iterator[ast.AST]:
 def _loses(last: ast.stmt) -> bool:
     """Whether what a last statement computes goes to a name."""
     match last:
-        case ast.Assign(targets=[ast.Name()], value=ast.Call()):
-            return True
+        case ast.Assign(targets=[ast.Name()], value=ast.Call(ast.Attribute(attr=name))):
+            return not name.endswith("_")  # which works in place
         case ast.For(body=[*_, inner]) | ast.With(body=[*_, inner]):
             return _loses(inner)
     return False
 
 
 VALID = (
+    """
+import torch
+import torch.nn as nn
+class Clamp(nn.Module):
+    def forward(self, module):
+        with torch.no_grad():
+            for p in module.parameters():
+                p = p.clamp_(-1, 1)
+""",
+    """
+import torch.nn as nn
+class Net(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.fc = nn.Linear(2, 2)
+    def forward(self, x):
+        x = self.fc(x)
+        ...
+""",
     """
 import torch.nn as nn
 class Net(nn.Module):
@@ -113,7 +132,7 @@ class Net(nn.Module):
     def __init__(self):
         super().__init__()
         self.fc1, self.fc2 = nn.Linear(2, 2), nn.Linear(2, 2)
-    def forward(self, x):  # <- bug
+    def forward(self, x):  # <- risk
         x = self.fc1(x).relu()
         x = self.fc2(x)
 """,
@@ -123,7 +142,7 @@ class Kept(nn.Module):
     def __init__(self):
         super().__init__()
         self.fc = nn.Linear(2, 2)
-    def forward(self, x):  # <- bug
+    def forward(self, x):  # <- risk
         self.out = self.fc(x)
 loss = nn.MSELoss()(Kept()(x), y)
 """,

@@ -18,7 +18,7 @@ from collections.abc import Iterator
 
 from repro.audit.finding import Confidence, Severity
 from repro.audit.meaning.analysis import Analysis
-from repro.audit.meaning.nesting import is_inside
+from repro.audit.meaning.nesting import is_inside, leaves_out
 from repro.audit.meaning.training import is_optimizer, networks
 from repro.audit.meaning.values import Event
 from repro.audit.program import Program
@@ -69,7 +69,7 @@ def gradients_never_cleared(program: Program) -> Iterator[Hit]:
             elsewhere = any(_takes(each, known | {step.name}) for each in same)
             if not goes_back or step.node.args or in_text or anew or elsewhere:
                 continue
-            if id(loop) not in cleared:
+            if id(loop) not in cleared and not leaves_out(program, loop):
                 yield Hit(step.node, {"optimizer": step.name or "optimizer"})
 
 
@@ -80,6 +80,13 @@ def _takes(event: Event, names: set[object]) -> bool:
 
 
 VALID = (
+    """
+import torch
+for x, y in loader:
+    ...
+    loss.backward()
+    optimizer.step()
+""",
     """
 import torch
 net, loss_fn = torch.nn.Linear(4, 2), torch.nn.CrossEntropyLoss()

@@ -5,6 +5,7 @@ from __future__ import annotations
 import codecs
 import re
 from contextlib import suppress
+from itertools import islice
 
 _BOMS = (
     (codecs.BOM_UTF8, "utf-8"),
@@ -20,6 +21,7 @@ _CHINESE = re.compile("[\u3000-\u303f\u4e00-\u9fff\uff00-\uffef\u2018-\u201d\u20
 _FOREIGN = re.compile("[^\x00-\x7f]")
 _CONTROL = bytes({*range(0x20), 0x7F} - set(b"\b\t\n\v\f\r\x0e\x0f\x1b"))  # less those of terminals and ISO 2022
 _MOST_CONTROL = 0.05  # of the bytes of a text; of compressed ones, a tenth
+_ENOUGH = 10_000  # characters beside ASCII from which on no more are looked at
 _SHARE = 0.9  # of the characters beside ASCII; Latin-1 read as GB18030 gives rare ideographs and private characters
 
 
@@ -36,7 +38,8 @@ def decode(data: bytes) -> tuple[str, str]:
         text = data.decode("gb18030")
     except UnicodeDecodeError:
         text = ""
-    if len(_CHINESE.findall(text)) > _SHARE * len(_FOREIGN.findall(text)):
+    seen = [found[0] for found in islice(_FOREIGN.finditer(text), _ENOUGH)]
+    if sum(1 for character in seen if _CHINESE.match(character)) > _SHARE * len(seen):
         return _lines(text), "gb18030"
     return _lines(data.decode("latin-1")), "latin-1"
 

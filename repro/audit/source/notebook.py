@@ -45,6 +45,8 @@ def sources(text: str) -> Iterator[tuple[int, str]]:
         ) from error
     except RecursionError as error:
         raise Refusal("it is no notebook: its JSON is nested too deeply", "这不是笔记本：JSON 嵌套太深") from error
+    if _language(document) not in ("", "python"):
+        return
     sheets = document.get("worksheets") if isinstance(document, dict) else None  # up to version 3
     found = sheets[0].get("cells") if isinstance(sheets, list) and sheets and isinstance(sheets[0], dict) else None
     found = found if found is not None else document.get("cells") if isinstance(document, dict) else None
@@ -53,6 +55,17 @@ def sources(text: str) -> Iterator[tuple[int, str]]:
     for number, cell in enumerate(found):
         if isinstance(cell, dict) and cell.get("cell_type") == "code":
             yield number, _text(cell.get("source", cell.get("input", "")))
+
+
+def _language(document: Any) -> str:
+    """That of the kernel, in lower case without a version; empty where none is told."""
+    told = document.get("metadata") if isinstance(document, dict) else None
+    for part, name in (("kernelspec", "language"), ("language_info", "name")):
+        found = told.get(part) if isinstance(told, dict) else None
+        language = found.get(name) if isinstance(found, dict) else None
+        if isinstance(language, str):
+            return language.lower().rstrip("0123456789. ")
+    return ""
 
 
 def _text(source: Any) -> str:

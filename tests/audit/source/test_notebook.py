@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import json
+from typing import Any
+
 import pytest
 
 from repro.audit.source.line import Line
-from repro.audit.source.notebook import without_magics
+from repro.audit.source.notebook import sources, without_magics
 
 
 @pytest.mark.parametrize(
@@ -37,3 +40,20 @@ from repro.audit.source.notebook import without_magics
 def test_a_magic_is_replaced_and_the_rest_stays(written: str, left: str) -> None:
     lines = [Line.of(text, number) for number, text in enumerate(written.split("\n"), start=1)]
     assert "\n".join(line.text for line in without_magics(lines)) == left
+
+
+@pytest.mark.parametrize(
+    "metadata",
+    [{"kernelspec": {"language": "R"}}, {"language_info": {"name": "julia"}}, {"kernelspec": {"language": "C++17"}}],
+)
+def test_a_notebook_in_another_language_has_no_python(metadata: dict[str, Any]) -> None:
+    cells = [{"cell_type": "code", "source": "library(torch)"}]
+    assert list(sources(json.dumps({"cells": cells, "metadata": metadata}))) == []
+
+
+@pytest.mark.parametrize(
+    "metadata", [{"kernelspec": {"language": "python"}}, {"language_info": {"name": "python3"}}, {}, []]
+)
+def test_a_notebook_that_says_python_or_nothing_is_read(metadata: object) -> None:
+    cells = [{"cell_type": "code", "source": "import torch"}]
+    assert list(sources(json.dumps({"cells": cells, "metadata": metadata}))) == [(0, "import torch")]

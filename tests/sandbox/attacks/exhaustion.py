@@ -100,7 +100,7 @@ re.match('(a+)+$', 'a' * 60 + 'b')
         """
 time.sleep(1000)
 """,
-        ends=TIMED,
+        ends=("time",),
     ),
     Attack(
         "an end that is refused",
@@ -140,5 +140,48 @@ while True: os.write(1, line)
 while True: print('x' * 4096, file=sys.stderr)
 """,
         ends=TIMED,
+    ),
+    Attack(
+        "the disk by files without a name",
+        """
+kept = []
+for _ in range(40):
+    file = open('nameless', 'wb')
+    attempt('unlink', os.unlink, 'nameless')
+    file.write(bytes(4 << 20))
+    kept.append(file)
+""",
+        ends=("done", "exit", "files", "signal"),
+    ),
+    Attack(
+        "the disk by files that never had one",
+        """
+for _ in range(20):
+    attempt('nameless', os.open, '.', os.O_TMPFILE | os.O_RDWR, 0o600)
+""",
+    ),
+    Attack(
+        "the disk below folders without end",
+        """
+for _ in range(2000):
+    attempt('folder', os.mkdir, 'd' * 200)
+    try: os.chdir('d' * 200)
+    except OSError: break
+""",
+    ),
+    Attack(
+        "the disk in a folder that nobody may look into",
+        """
+attempt('folder', os.mkdir, 'x', 0o300)
+attempt('file', open, 'x/large', 'wb')
+""",
+    ),
+    Attack(
+        "handles by the thousand, a table for each thread",
+        """
+call('close_range', 436, 1000, 1001, 2)
+call('clone', 56, 0x00010900, 0, 0, 0, 0)
+""",
+        calls=True,
     ),
 )

@@ -149,4 +149,38 @@ raise RuntimeError('\\x1b[2J\\x1b]52;c;b3duZWQ=\\x07')
 """,
         ends=("exit",),
     ),
+    Attack(
+        "a claim that it was refused",
+        """
+for handle in range(3, 1024):
+    try: os.write(handle, b'the kernel has no Landlock')
+    except OSError: pass
+os._exit(121)
+""",
+        ends=("forged",),
+    ),
+    Attack(
+        "an end by a signal without a name",
+        """
+os.kill(os.getpid(), 40)
+""",
+        ends=("signal",),
+    ),
+    Attack(
+        "a report that is nested to the limit",
+        """
+import json
+json._default_encoder.encode = lambda *_: '[' * 700 + ']' * 700
+""",
+        ends=("forged",),
+    ),
+    Attack(
+        "what the run before reported",
+        """
+frame = sys._getframe()
+while frame:
+    if 'outcome' in frame.f_locals: gained.append(frame.f_locals['outcome'])
+    frame = frame.f_back
+""",
+    ),
 )

@@ -112,7 +112,8 @@ import signal
 for process in (parent, os.getppid(), 1, -1, 0, -os.getpgid(0)):
     for number in (0, signal.SIGSTOP, signal.SIGKILL):
         attempt('kill', os.kill, process, number)
-attempt('group', os.killpg, os.getpgid(os.getppid()) or 1, 9)
+attempt('group', os.killpg, os.getppid(), 9)
+attempt('its group', os.getpgid, os.getppid())
 """,
     ),
     Attack(

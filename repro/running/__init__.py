@@ -1,0 +1,1 @@
+"""What a program is, told by running it where it can do no harm."""
