@@ -53,7 +53,7 @@ class Identity:
     variant      the nearest network of the catalog; empty if none is near
     distance     operations that differ from it, in eval mode or, where none does, in train mode; 0: the same program
                  but for the number of classes and of input channels
-    differences  each as a sentence, in the order of the data; `here` is the module
+    differences  in the order of the data, each a sentence by `str`; `here` is the module
     likeness     of their layers, from 0 to 1
     input_size   (channels, height, width) of the images that both were traced with
     classes      numbers that the module returns for an image
@@ -61,7 +61,7 @@ class Identity:
 
     variant: str
     distance: int
-    differences: tuple[str, ...]
+    differences: tuple[Difference, ...]
     likeness: float
     input_size: Size
     classes: int
@@ -95,7 +95,7 @@ def identify(module: nn.Module, sizes: Sequence[Size] = SIZES) -> Identity:
         if not told and (mine := trained()) and (theirs := _counterpart(name, size, returned[1], training=True)):
             told = _told(mine, theirs)
         distance = sum(len(each.places) + len(each.rest) for each in told)
-        found.append(Identity(name, distance, tuple(map(str, told)), how_much, size, returned[1]))
+        found.append(Identity(name, distance, tuple(told), how_much, size, returned[1]))
         best = min(found, key=lambda each: (each.distance, -each.likeness))
     return best
 

@@ -59,7 +59,7 @@ def _entry(subject: Subject) -> dict[str, Any]:
         **entry,
         "identified": found.variant,
         "distance": found.distance,
-        "differences": list(found.differences),
+        "differences": [str(each) for each in found.differences],
         "keeps_its_name": kept,
         "error": "",
     }
