@@ -302,7 +302,7 @@ class _Recorder(TorchDispatchMode):  # type: ignore[no-untyped-call]  # torch le
         shaped = _SHAPES.get(func)
         bare = all(x.device.type == "meta" for x in tensors)
         given, named = (args, kwargs) if bare else (self._meta(args), self._meta(kwargs))
-        result = shaped(*args) if shaped else func(*given, **{**named, **here})
+        result = shaped(*given, **named) if shaped else func(*given, **{**named, **here})
         self._write(func, name, args, kwargs, result)
         if known and not is_random(func) and not schema.writes:
             self._evaluate(func, args, kwargs, result)
@@ -534,11 +534,22 @@ def _batch_norm_shapes(x: torch.Tensor, *rest: Any) -> tuple[torch.Tensor, torch
     return torch.empty_like(x), x.new_empty(saved), x.new_empty(saved)
 
 
-# The two commonest operations, whose meta kernels are written in Python and take most of a trace's time: what they
-# return is said here instead. tests/test_graph.py holds this against the kernels.
+def _sum_shape(one: Any, other: Any, **scaled: Any) -> Any:
+    def plain(x: Any) -> bool:
+        return isinstance(x, torch.Tensor) and x.is_meta and x.is_contiguous()
+
+    counts = isinstance(other, int) and plain(one) and one.dtype != torch.bool
+    if counts or (plain(one) and plain(other) and (one.shape, one.dtype) == (other.shape, other.dtype)):
+        return torch.empty_like(one)
+    return torch.ops.aten.add.Tensor(one, other, **scaled)
+
+
+# The commonest operations, whose meta kernels are written in Python and take most of a trace's time: what they return
+# is said here instead. tests/test_graph.py holds this against the kernels.
 _SHAPES: dict[Any, Callable[..., Any]] = {
     torch.ops.aten.native_batch_norm.default: _batch_norm_shapes,
     torch.ops.aten.relu.default: torch.empty_like,
+    torch.ops.aten.add.Tensor: _sum_shape,
 }
 
 

@@ -1,45 +1,41 @@
-"""Which network of the catalog a module is, whatever it is called, and where it departs from that.
+"""Which network a module is, whatever it is called, and where it departs from that.
 
-The layers of a network, counted by kind and width, say which few networks it may be; with these its graph is compared,
-each built for the same classes, channels and input size, so that a name is given by a proof or not at all.
+A name is given by a proof or not at all. Mostly the proof is a digest: of the module's graph, and the same one is on
+record for the network of that name (`repro.signatures`). It is of a text from which the graph could be made again, so
+that equal texts are isomorphic graphs (`repro.certificate`), as far as 128 bits of BLAKE2 tell texts apart and the
+record is that of the network, which the tests measure anew. Where no digest is on record the networks whose layers are
+the most alike are built for the same classes, channels and input size, and their graphs compared.
 """
 
 from __future__ import annotations
 
 import functools
-import json
-import re
-from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+import inspect
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from importlib.resources import files
 
 import torch
 from torch import nn
 
 from repro import models
 from repro.canonical import canonical
+from repro.certificate import digest
 from repro.errors import ReproError, first_line
 from repro.graph import Graph, TraceError, trace
-from repro.layers import Layer, layers
 from repro.mapping import match
 from repro.parity.causes import Difference
 from repro.parity.differences import differences
-from repro.references import Size
-
-BATCH = 2  # of the traced images: above one, so that a program that mixes rows is seen to
+from repro.references import Size, resolve, without_values
+from repro.signatures import BATCH, counted, equal, in_training, is_reference, likeness, signatures
 
 # (channels, height, width) that tutorials build networks for, the commonest first.
 SIZES: tuple[Size, ...] = tuple(
     (channels, side, side) for side in (224, 32, 28, 227, 299, 64, 96) for channels in (3, 1)
 )
 _COMPARED = 3  # networks, the most alike ones
-_FAR = 0.06  # how much less alike than the first of them one may be
+_TRIED = 8  # of which some may not take images of that size
+_FAR = 0.1  # how much less alike than the first of them one may be
 _NEAR = 0.45  # how much alike two networks are at least of which one is said to be the other, altered
-_WEIGHTED = 3  # what a layer with weights counts in that, where one without counts one
-_TABLE = "signatures.json"
-_BEFORE = "my|our|the|custom|simple|build|make|get|create|net|network|model|pytorch|torch|cifar|imagenet"
-_SYNONYMS = {"wideresnet": "wrn", "vggnet": "vgg", "inceptionv1": "googlenet"}
 
 
 class IdentificationError(ReproError):
@@ -50,7 +46,8 @@ class IdentificationError(ReproError):
 class Identity:
     """What a module is.
 
-    variant      the nearest network of the catalog; empty if none is near
+    variant      the nearest network: its name in the catalog or, of one that is not there, the specification of a
+                 library's, as `timm:resnet26`; empty if none is near
     distance     operations that differ from it, in eval mode or, where none does, in train mode; 0: the same program
                  but for the number of classes and of input channels
     differences  in the order of the data, each a sentence by `str`; `here` is the module
@@ -68,36 +65,109 @@ class Identity:
 
 
 def identify(module: nn.Module, sizes: Sequence[Size] = SIZES) -> Identity:
-    """Say which network of the catalog a module is, or is nearest to.
+    """Say which network a module is, or is nearest to.
 
     sizes: (channels, height, width) of images to try, in this order. The module is left as it was, its values are not
     looked at. Raises IdentificationError if it takes none of the sizes, or returns no row of numbers for each image.
     """
+    try:
+        inspect.signature(module.forward).bind(torch.Tensor())
+    except TypeError as error:
+        raise IdentificationError(f"its forward takes something else than a batch of images: {error}") from None
     graph, size = _traced(module, sizes)
+    return named(graph, size, lambda: trace(module, torch.empty(BATCH, *size, device="meta"), training=True))
+
+
+def named(graph: Graph, size: Size, training: Callable[[], Graph]) -> Identity:
+    """Say which network a traced module is, or is nearest to.
+
+    graph: of eval mode, for two images of `size`. training: gives the graph of train mode for the same; asked for at
+    most once, and it may raise TraceError. Raises IdentificationError if there is no row of numbers for each image.
+    """
     returned = graph.shape(graph.returned[0])
     if len(returned) != 2 or returned[0] != BATCH:
         shape = "x".join(map(str, returned))
         raise IdentificationError(f"for {BATCH} images it returns {shape}, where a classifier returns {BATCH}xclasses")
-    own = signature(graph)
-    alike = sorted(((likeness(own, other), name) for name, other in signatures().items()), reverse=True)
-    subject, trained = canonical(graph), functools.cache(lambda: _trained(module, size))
-    found: list[Identity] = []
-    best = Identity("", 0, (), alike[0][0], size, returned[1])
-    for how_much, name in alike[:_COMPARED]:
-        if how_much < max(_NEAR, alike[0][0] - _FAR) or (
-            best.variant and best.distance == 0 and how_much < best.likeness
-        ):
-            break
-        other = _counterpart(name, size, returned[1], training=False)
-        if other is None:
-            continue
-        told = _told(subject, other)
-        if not told and (mine := trained()) and (theirs := _counterpart(name, size, returned[1], training=True)):
-            told = _told(mine, theirs)
+    return _Subject(graph, size, returned[1], training).identity()
+
+
+class _Subject:
+    """A traced module, and what is asked of it."""
+
+    def __init__(self, graph: Graph, size: Size, classes: int, training: Callable[[], Graph]) -> None:
+        self.size = size
+        self.classes = classes
+        self.layers = counted(graph)
+        self.graph = canonical(graph)
+        self._training = training
+
+    @functools.cached_property
+    def trained(self) -> Graph | None:
+        """The canonical graph of train mode; None where that fails, as auxiliary heads do on small images."""
+        try:
+            return canonical(self._training())
+        except TraceError:
+            return None
+
+    def identity(self) -> Identity:
+        """The network that it is proven to be or else the nearest one; of equally near ones the most alike."""
+        alike = {name: likeness(self.layers, known.layers) for name, known in signatures().items()}
+        same = sorted(equal(self.graph, self.classes, self.size), key=lambda name: (is_reference(name), -alike[name]))
+        for name in same:
+            if self._trains_as(name):
+                return self._told(alike[name], name, ())
+        best = Identity("", 0, (), max(alike.values()), self.size, self.classes)
+        compared: list[str] = []
+        for name in (same or _near(alike))[:_TRIED]:
+            if len(compared) == _COMPARED or (compared and not same and alike[name] < alike[compared[0]] - _FAR):
+                break
+            # One that is on record for this size is not the same, or its digest would have said so.
+            least = int(in_training(name, self.size) is not None)
+            if best.variant and best.distance <= least:
+                continue
+            told = self._differences(name, same_in_eval=bool(same))
+            if told is not None:
+                compared.append(name)
+                found = self._told(alike[name], name, tuple(told))
+                best = found if not best.variant or found.distance < best.distance else best
+        return best
+
+    def _told(self, how_much: float, name: str, told: tuple[Difference, ...]) -> Identity:
         distance = sum(len(each.places) + len(each.rest) for each in told)
-        found.append(Identity(name, distance, tuple(told), how_much, size, returned[1]))
-        best = min(found, key=lambda each: (each.distance, -each.likeness))
-    return best
+        return Identity(name, distance, told, how_much, self.size, self.classes)
+
+    def _trains_as(self, name: str) -> bool:
+        """Whether it is in train mode what a network is too, as far as both can be seen in it."""
+        other = in_training(name, self.size)
+        return other == "" or self.trained is None or digest(self.trained, self.classes) == other
+
+    def _differences(self, name: str, same_in_eval: bool) -> list[Difference] | None:
+        """From a network, in eval mode or else in train mode; None if that cannot be had for the same images."""
+        if not same_in_eval:
+            other = _counterpart(name, self.size, self.classes, training=False)
+            if other is None:
+                return None
+            told = _compared(self.graph, other)
+            if told:
+                return told
+        theirs = _counterpart(name, self.size, self.classes, training=True) if self.trained else None
+        return _compared(self.trained, theirs) if self.trained and theirs else []
+
+
+def _compared(one: Graph, other: Graph) -> list[Difference]:
+    return [] if match(one, other) is not None else differences(one, other)
+
+
+def _near(alike: Mapping[str, float]) -> list[str]:
+    """The networks whose layers are alike, the most alike first; of libraries only one that is so more than all others.
+
+    alike: how much of its layers a network has in common with each.
+    """
+    by_likeness = sorted(alike, key=lambda name: -alike[name])
+    catalog = [name for name in by_likeness if not is_reference(name)]
+    first = by_likeness[0]
+    found = [first, *catalog] if alike[first] > alike[catalog[0]] else catalog
+    return [name for name in found if alike[name] >= _NEAR]
 
 
 def _traced(module: nn.Module, sizes: Sequence[Size]) -> tuple[Graph, Size]:
@@ -111,103 +181,19 @@ def _traced(module: nn.Module, sizes: Sequence[Size]) -> tuple[Graph, Size]:
     raise IdentificationError(f"it takes none of {len(sizes)} sizes of images; {errors[0]}")
 
 
-def _trained(module: nn.Module, size: Size) -> Graph | None:
-    """The canonical graph of train mode; None where that fails, as auxiliary heads do on small images."""
-    try:
-        return canonical(trace(module, torch.empty(BATCH, *size, device="meta"), training=True))
-    except TraceError:
-        return None
-
-
 @functools.lru_cache(maxsize=32)
 def _counterpart(name: str, size: Size, classes: int, training: bool) -> Graph | None:
-    """The canonical graph of a network of the catalog for the same images and classes; None if it takes none such."""
+    """The canonical graph of a network for the same images and classes; None if it is not here or takes none such."""
     try:
-        with torch.device("meta"):
-            network = models.build(name, num_classes=classes, in_channels=size[0]).eval()
+        network = _built(name, classes, size[0])
         return canonical(trace(network, torch.empty(BATCH, *size, device="meta"), training=training))
-    except (TraceError, ValueError):
+    except (ReproError, ValueError):
         return None
 
 
-def _told(one: Graph, other: Graph) -> list[Difference]:
-    return [] if match(one, other) is not None else differences(one, other)
-
-
-def claimed(name: str) -> str:
-    """The network that a name says, as `VGG_13`, `ResNet-50` or `MyAlexNet` does; empty if it says none."""
-    plain = _plain(name)
-    for written, ours in _SYNONYMS.items():
-        plain = plain.replace(written, ours)
-    said = [each for each in _named() if re.match(rf"(?:{_BEFORE})*{each}(?![0-9])", plain)]
-    return _named()[max(said, key=len)] if said else ""
-
-
-def keeps(claim: str, variant: str) -> bool:
-    """Whether a network is one that a name may stand for: vgg16_bn is called VGG-16 too, and vgg19 is not."""
-    return variant.startswith(claim) and not variant.removeprefix(claim)[:1].isdigit()
-
-
-@functools.cache
-def _named() -> dict[str, str]:
-    """What the networks are called, without case and separators -> their names in the catalog."""
-    found: dict[str, str] = {}
-    for name, variant in models.catalog().items():
-        for each in (name, *variant.aliases):
-            found.setdefault(_plain(each), name)
-    for name in models.catalog():  # ResNet-20 is for CIFAR, and is seldom called so
-        found.setdefault(_plain(name.removesuffix("_cifar")), name)
-    return found
-
-
-def _plain(name: str) -> str:
-    return re.sub(r"[^a-z0-9]", "", name.lower())
-
-
-def signature(graph: Graph) -> Counter[str]:
-    """The layers of a traced network, counted by kind and width; the last one with weights without its width."""
-    rows = layers(graph)
-    last = max((index for index, row in enumerate(rows) if row.multiply_adds), default=-1)
-    return Counter(_token(row, index == last) for index, row in enumerate(rows))
-
-
-def _token(row: Layer, is_last: bool) -> str:
-    width = "" if is_last or not row.multiply_adds else f" {row.output[0] if row.output else 1}"
-    return f"{row.kind}{width}"
-
-
-def likeness(one: Mapping[str, int], other: Mapping[str, int]) -> float:
-    """How much two networks have in common, from 0 to 1."""
-    common = whole = 0
-    for token in {*one, *other}:
-        weight = _WEIGHTED if token.startswith(("conv", "linear")) else 1
-        pair = one.get(token, 0), other.get(token, 0)
-        common, whole = common + weight * min(pair), whole + weight * max(pair)
-    return common / max(whole, 1)
-
-
-@functools.cache
-def signatures() -> Mapping[str, Mapping[str, int]]:
-    """Those of the catalog, as they were written down: to trace all of its networks takes a minute."""
-    found: dict[str, dict[str, int]] = json.loads(files("repro").joinpath(_TABLE).read_text("ascii"))
-    return found
-
-
-def measured() -> Iterator[tuple[str, Counter[str]]]:
-    """Those of the catalog, measured now: python -m repro.identity > repro/signatures.json."""
-    for name, variant in models.catalog().items():
-        with torch.device("meta"):
-            network = models.build(name).eval()
-        yield name, signature(trace(network, torch.empty(BATCH, *variant.input_size, device="meta")))
-
-
-def table(found: Mapping[str, Mapping[str, int]]) -> str:
-    """Signatures as they are written down, a line for each network."""
-    lines = [f"  {json.dumps(name)}: {json.dumps(dict(sorted(each.items())))}" for name, each in found.items()]
-    return "{\n" + ",\n".join(lines) + "\n}\n"
-
-
-if __name__ == "__main__":
-    import sys
-
-    sys.stdout.write(table(dict(measured())))
+@functools.lru_cache(maxsize=8)
+def _built(name: str, classes: int, channels: int) -> nn.Module:
+    with without_values():
+        if is_reference(name):
+            return resolve(f"{name}+num_classes={classes}+in_chans={channels}").build()
+        return models.build(name, num_classes=classes, in_channels=channels)

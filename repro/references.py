@@ -67,7 +67,7 @@ class Source:
         """
         with _quiet():
             if self.on_meta and not with_values:
-                with contextlib.suppress(Exception), torch.device("meta"), _Unfilled():  # what is wrong is told below
+                with contextlib.suppress(Exception), without_values():  # what is wrong is told below
                     return self.build().eval()
             try:
                 return self.build().eval()
@@ -75,6 +75,13 @@ class Source:
                 raise
             except (Exception, SystemExit) as error:
                 raise ReproError(f"{self.spec}: building it raised {first_line(error)}") from error
+
+
+@contextlib.contextmanager
+def without_values() -> Iterator[None]:
+    """What is built meanwhile has its tensors on the meta device, and no time is spent on their initial values."""
+    with torch.device("meta"), _Unfilled():
+        yield
 
 
 class _Unfilled(TorchFunctionMode):

@@ -29,7 +29,8 @@ FLOORS = {
     "mechanism": [
         f"repro.{name}"
         for name in (
-            "movement graph canonical mapping fill budget layers neighbours measures evaluate initialisation checkpoint"
+            "movement graph canonical mapping certificate fill budget layers neighbours measures evaluate"
+            " initialisation checkpoint"
         ).split()
     ],
     "interchange": ["repro.onnx_graph", "repro.onnx_module"],
@@ -41,6 +42,8 @@ FLOORS = {
         "repro.conformance",
         "repro.oracle",
         "repro.identity",
+        "repro.signatures",
+        "repro.names",
         "repro.formulas",
         "repro.golden",
         "repro.golden.*",
@@ -74,7 +77,7 @@ BELOW = {
     "findings": ["findings"],
     "audit": ["verdicts", "words", "mechanism", "references", "catalog", "papers", "findings", "audit"],
     "checkers": ["version", "verdicts", "words", "mechanism", "references", "catalog", "papers", "parity", "checkers"],
-    "running": ["words", "sandbox", "catalog", "findings", "audit", "checkers", "running"],
+    "running": "words sandbox catalog papers mechanism references findings audit checkers running".split(),
     "render": ["version", "verdicts", "findings", "render"],
     "library": [floor for floor in FLOORS if floor not in ("library", "commands", "faces", "networks", "main")],
     "commands": [floor for floor in FLOORS if floor not in ("library", "faces", "networks", "main")],

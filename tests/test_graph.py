@@ -565,6 +565,12 @@ KERNELS: dict[str, list[tuple[Any, ...]]] = {
         (torch.ones(2, 3, 4, 5).to(memory_format=torch.channels_last),),
         (torch.ones(3).long(),),
     ],
+    "add": [
+        (one, other)
+        for one in (torch.ones(2, 3), torch.ones(3, 2).t(), torch.ones(1, 3), torch.ones(2, 1).expand(2, 3))
+        for one in (one, one.double(), one.long(), one.bool())
+        for other in (one, torch.ones(2, 3), torch.ones(2, 3).long(), torch.ones(()), 1, True, 0.5)
+    ],
     "native_batch_norm": [
         (x, w, w, w, w, training, 0.1, 1e-5)
         for x in (torch.ones(4, 3), torch.ones(2, 3, 4), torch.ones(2, 3, 4, 5).to(memory_format=torch.channels_last))

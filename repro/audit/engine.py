@@ -5,13 +5,17 @@ from __future__ import annotations
 import gc
 from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
+from typing import Protocol
 
+from repro.audit.described import Described
 from repro.audit.finding import Finding
+from repro.audit.known import known
 from repro.audit.limits import limited
 from repro.audit.program import Program
 from repro.audit.refusal import Refusal, internal
 from repro.audit.report import Audited, Sheet
-from repro.audit.rule import Rule, rules
+from repro.audit.rule import Rule
+from repro.audit.shown import Ran, merged
 from repro.audit.source import document, notebook, reading
 from repro.audit.source.document import Document
 from repro.audit.suppression import suppressions
@@ -35,23 +39,34 @@ class Task:
     error: Refusal | None = None
 
 
-def audit(path: str, chosen: Collection[Rule] | None = None) -> Audited:
+class Runner(Protocol):
+    """What runs a program's definitions, and asks probes of the networks that it builds."""
+
+    def __call__(self, found: Document, program: Program, asked: Collection[Described]) -> Ran:
+        """What came of it."""
+        ...
+
+
+def audit(path: str, chosen: Collection[Described] | None = None, runner: Runner | None = None) -> Audited:
     """Audit one file, by all rules if none are chosen. Raises Refusal where it cannot be read."""
-    return _audited(document.read(path), rules() if chosen is None else chosen)
+    return audited(document.read(path), known() if chosen is None else chosen, runner)
 
 
-def audit_all(tasks: Sequence[Task], jobs: int = 1, strict: bool = False, language: str = "en") -> Iterator[Audited]:
+def audit_all(
+    tasks: Sequence[Task], jobs: int = 1, strict: bool = False, language: str = "en", runner: Runner | None = None
+) -> Iterator[Audited]:
     """What is said of each file, in their order; what is wrong with one does not keep it from the others.
 
     jobs      processes; they are started only where there is enough to do
     strict    whether an internal error is raised, rather than told beside the file in which it happened
     language  in which errors are told
+    runner    what runs each program, one after the other; None: nothing is run
 
     Raises Refusal if a process is killed.
     """
     jobs = min(jobs, len(tasks) // _FEWEST)
-    if jobs < 2:
-        yield from (_told(task, strict, language) for task in tasks)
+    if jobs < 2 or runner:
+        yield from (_told(task, strict, language, runner) for task in tasks)
         return
     from concurrent.futures import ProcessPoolExecutor  # which takes as long to import as all of ours
     from concurrent.futures.process import BrokenProcessPool
@@ -73,13 +88,13 @@ def seldom_look_for_cycles() -> None:
     gc.set_threshold(200_000, 20, 20)
 
 
-def _told(task: Task, strict: bool, language: str) -> Audited:
+def _told(task: Task, strict: bool, language: str, runner: Runner | None = None) -> Audited:
     """What is said of one file, also where it cannot be audited."""
     try:
         if task.error:
             raise task.error
         found = document.read(task.path) if task.data is None else document.of(task.path, task.data)
-        return _audited(found, [rule for rule in rules() if rule.code in task.codes])
+        return audited(found, [each for each in known() if each.code in task.codes], runner)
     except Refusal as refusal:
         return Audited(task.path, error=refusal.words.told(language))
     except Exception as error:
@@ -88,18 +103,23 @@ def _told(task: Task, strict: bool, language: str) -> Audited:
         return Audited(task.path, error=internal(error).said_of(task.path).words.told(language))
 
 
-def _audited(found: Document, chosen: Collection[Rule]) -> Audited:
+def audited(found: Document, chosen: Collection[Described], runner: Runner | None = None) -> Audited:
+    """Audit one document by some rules and, where something runs it, probes. Raises Refusal."""
     with limited(found.path):
         if not is_about_networks(found.content):
             found.check_kind()
             return Audited(found.path, about_networks=False)
         found.check()
         program = reading.program(found)
+        findings = list(findings_in(program, [each for each in chosen if isinstance(each, Rule)]))
         hidden = suppressions(program)
-        told = [each for each in findings_in(program, chosen) if not any(one.covers(each) for one in hidden)]
-        told.sort(key=lambda finding: (finding.place.file_line, finding.place.line, finding.place.column, finding.code))
-        shown = tuple(_sheets(found)) if told or program.repairs else ()
-        return Audited(found.path, tuple(told), program.repairs, shown)
+    ran = runner(found, program, chosen) if runner else None
+    if ran:
+        findings = [*merged(program, findings, ran.shown), *ran.findings]
+    told = [each for each in findings if not any(one.covers(each) for one in hidden)]
+    told.sort(key=lambda finding: (finding.place.file_line, finding.place.line, finding.place.column, finding.code))
+    sheets = tuple(_sheets(found)) if told or program.repairs else ()
+    return Audited(found.path, tuple(told), program.repairs, sheets, run=ran.run if ran else None)
 
 
 def is_about_networks(content: str) -> bool:

@@ -76,12 +76,16 @@ class Place:
         return Words(f"cell {self.cell}, line {self.line}", f"单元格 {self.cell} 第 {self.line} 行")
 
 
+_SHOWN = Words("; when it is run: ", "；实际运行：")
+
+
 @dataclass(frozen=True)
 class Finding:
     """One thing that is found.
 
     symbol    the class or function that it is about; empty for the file itself
     evidence  what the message rests on, in JSON types only
+    shown     what running the code showed of it, as sentences
     """
 
     code: str
@@ -93,6 +97,12 @@ class Finding:
     place: Place
     symbol: str = ""
     evidence: Mapping[str, Any] = field(default_factory=dict)
+    shown: tuple[Words, ...] = ()
+
+    def told(self, language: str) -> str:
+        """The message, and what running the code showed of it."""
+        shown = Words("; ", "；").told(language).join(each.told(language) for each in self.shown)
+        return self.message.told(language) + (_SHOWN.told(language) + shown if shown else "")
 
 
 @dataclass(frozen=True)

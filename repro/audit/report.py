@@ -18,10 +18,59 @@ class Sheet:
 
 
 @dataclass(frozen=True)
+class Network:
+    """A class or function of a program that gives a network.
+
+    call            how it was called, as Python
+    claims          the network of the catalog that its name says; empty if it says none
+    identified      the one that it is, or is nearest to; empty if it is near none, or could not be run
+    distance        operations that differ
+    told            what it is, in a few words; empty where nothing is said of it
+    differences     as sentences
+    keeps_its_name  whether it is what its name says; None where one of the two is not known
+    error           why nothing is said of it
+    is_part         whether another class of the program is made of it
+    """
+
+    symbol: str
+    place: Place
+    call: str
+    claims: str
+    identified: str
+    distance: int
+    told: Words
+    differences: tuple[Words, ...]
+    keeps_its_name: bool | None
+    error: str
+    is_part: bool
+
+
+@dataclass(frozen=True)
+class Run:
+    """What came of running a program's definitions.
+
+    level     of isolation: bubblewrap, namespaces, base or none
+    networks  that it defines
+    left_out  statements that were run and failed, each with the place and the error
+    true      what the document says in numbers and is so, each with the place, the words, and what was measured
+    problem   why it is not known; empty if the run came to its end
+    seconds   that it took
+    """
+
+    level: str
+    networks: tuple[Network, ...] = ()
+    left_out: tuple[tuple[Place, str], ...] = ()
+    true: tuple[tuple[Place, str, Words], ...] = ()
+    problem: Words | None = None
+    seconds: float = 0.0
+
+
+@dataclass(frozen=True)
 class Audited:
     """What is said of one file.
 
     sheets          its text, if anything points into it
+    run             what came of running it; None if it was not run
     about_networks  whether anything in it is about torch; if not, it was not looked at
     error           why it could not be audited; empty if it was
     """
@@ -32,6 +81,7 @@ class Audited:
     sheets: tuple[Sheet, ...] = ()
     about_networks: bool = True
     error: str = ""
+    run: Run | None = None
 
     def line(self, place: Place) -> str:
         """The line of the file, or of the cell, that a place begins in; empty where there is none."""
@@ -66,8 +116,8 @@ def counts(files: Iterable[Audited]) -> dict[Severity, int]:
 
 
 def exit_code(files: Sequence[Audited]) -> int:
-    """2 where a file could not be audited, else 1 where there is a bug or a risk, else 0."""
-    if any(each.error for each in files):
+    """2 where a file could not be audited, or not run to the end, else 1 where there is a bug or a risk, else 0."""
+    if any(each.error or (each.run and each.run.problem) for each in files):
         return 2
     found = counts(files)
     return 1 if found[Severity.BUG] or found[Severity.RISK] else 0

@@ -4,21 +4,15 @@ from __future__ import annotations
 
 import ast
 import importlib
-import inspect
 import pkgutil
-import re
-import sys
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import cache
-from types import ModuleType
 from typing import Any
 
+from repro.audit.described import Described, named
 from repro.audit.finding import Confidence, Finding, Place, Severity, Words
 from repro.audit.program import Program
-from repro.audit.report import Explained
-
-_MARK = re.compile(r"[ \t]*# <- (?:bug|risk|note)$", re.MULTILINE)  # of a line in which a rule finds something
 
 
 @dataclass(frozen=True)
@@ -41,42 +35,10 @@ Check = Callable[[Program], Iterator[Hit]]
 
 
 @dataclass(frozen=True)
-class Rule:
-    """One rule.
+class Rule(Described):
+    """One rule."""
 
-    code     stable, unique, and never used for another one
-    name     names what is found, so that "allow <name>" reads well
-    module   its file: the docstring is its page, in English; `ZH` in Chinese; `VALID` and `INVALID` its cases
-    """
-
-    code: str
-    name: str
-    severity: Severity
-    confidence: Confidence
-    message: Words
     check: Check
-    module: ModuleType
-
-    @property
-    def valid(self) -> Sequence[str]:
-        """Programs that it says nothing of."""
-        return tuple(self.module.VALID)
-
-    @property
-    def invalid(self) -> Sequence[str]:
-        """Programs in which it finds the lines that end in `# <- bug` (or `risk`, or `note`), and no others."""
-        return tuple(self.module.INVALID)
-
-    def page(self, language: str) -> str:
-        """What `repro explain` says of it."""
-        return inspect.cleandoc(self.module.ZH if language == "zh" else self.module.__doc__ or "")
-
-    @property
-    def explained(self) -> Explained:
-        """What readers are told of it."""
-        page = Words(self.page("en"), self.page("zh"))
-        wrong, right = (_MARK.sub("", case).strip("\n") for case in (self.invalid[0], self.valid[0]))
-        return Explained(self.code, self.name, self.severity, self.confidence, page, wrong, right)
 
     def findings(self, program: Program) -> Iterator[Finding]:
         """What it finds in a program."""
@@ -104,8 +66,8 @@ def rule(code: str, severity: Severity, confidence: Confidence, *, en: str, zh: 
     """Make a rule of its check, whose name becomes the rule's."""
 
     def make(check: Check) -> Rule:
-        name = check.__name__.replace("_", "-")
-        return Rule(code, name, severity, confidence, Words(en, zh), check, sys.modules[check.__module__])
+        name, module = named(check)
+        return Rule(code, name, severity, confidence, Words(en, zh), module, check)
 
     return make
 

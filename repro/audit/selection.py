@@ -4,22 +4,23 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from repro.audit.described import Described
 from repro.audit.finding import Words
+from repro.audit.known import known
 from repro.audit.refusal import Refusal
-from repro.audit.rule import Rule, rules
 
 _ALIKE = str.maketrans("OIL", "011")  # letters that are taken for digits
 
 
-def matching(word: str) -> tuple[Rule, ...]:
-    """The rules that a code, the beginning of one such as `CNN4`, or a name stands for; none if it is unknown."""
+def matching(word: str) -> tuple[Described, ...]:
+    """What a code, the beginning of one such as `CNN4`, or a name stands for; nothing if it is unknown."""
     wanted = word.strip()
     code, name = wanted.upper(), wanted.lower().replace("_", "-")
     begins = code.startswith("CNN")
-    return tuple(rule for rule in rules() if rule.name == name or (begins and rule.code.startswith(code)))
+    return tuple(each for each in known() if each.name == name or (begins and each.code.startswith(code)))
 
 
-def rules_for(word: str) -> tuple[Rule, ...]:
+def rules_for(word: str) -> tuple[Described, ...]:
     """The same. Raises Refusal, naming the closest, where there are none."""
     found = matching(word)
     if not found:
@@ -35,15 +36,15 @@ def closest(word: str, surely: bool = False) -> list[str]:
     """The codes and names that are most like a word, the first of them most; `surely`: also if none is very much."""
     import difflib  # for mistakes only
 
-    known = [text for rule in rules() for text in (rule.code, rule.name)]
+    words = [text for each in known() for text in (each.code, each.name)]
     code = word.strip().upper().translate(_ALIKE)
-    if code in known:
+    if code in words:
         return [code]
-    return difflib.get_close_matches(word.strip(), known, n=3, cutoff=0.0 if surely else 0.5)
+    return difflib.get_close_matches(word.strip(), words, n=3, cutoff=0.0 if surely else 0.5)
 
 
-def selected(select: Sequence[str], ignore: Sequence[str]) -> tuple[Rule, ...]:
-    """The rules that are chosen, all if nothing is, without those that are left out. Raises Refusal."""
-    chosen = {rule.code for word in select for rule in rules_for(word)} if select else {rule.code for rule in rules()}
+def selected(select: Sequence[str], ignore: Sequence[str]) -> tuple[Described, ...]:
+    """The rules and probes that are chosen, all if nothing is, without those that are left out. Raises Refusal."""
+    chosen = {rule.code for word in select for rule in rules_for(word)} if select else {each.code for each in known()}
     out = {rule.code for word in ignore for rule in rules_for(word)}
-    return tuple(rule for rule in rules() if rule.code in chosen - out)
+    return tuple(each for each in known() if each.code in chosen - out)

@@ -10,8 +10,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from repro.audit.finding import Finding, Place
+from repro.audit.known import known
 from repro.audit.program import Program, span
-from repro.audit.rule import rules
 
 _COMMENT = re.compile(r"#\s*repro:\s*ignore(?P<file>-file)?\s*(?:\[(?P<rules>[^\]]*)\]|(?=#|$))")
 _BETWEEN = re.compile("[,，、]")
@@ -46,8 +46,8 @@ def is_called(word: str, code: str, name: str) -> bool:
 
 
 def is_known(word: str) -> bool:
-    """Whether a word stands for any rule."""
-    return any(is_called(word, each.code, each.name) for each in rules())
+    """Whether a word stands for any rule or probe."""
+    return any(is_called(word, each.code, each.name) for each in known())
 
 
 def suppressions(program: Program) -> tuple[Suppression, ...]:

@@ -6,6 +6,7 @@ import argparse
 import os
 import sys
 from collections.abc import Iterable, Iterator, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from io import TextIOWrapper
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -17,7 +18,7 @@ from repro.cli.messages import language_of_the_locale, tell, tell_error
 from repro.cli.options import Verbs, add_formats, count
 
 if TYPE_CHECKING:
-    from repro.audit.engine import Task
+    from repro.audit.engine import Runner, Task
 
 _STANDARD_INPUT = "-"
 _NOTHING_TO_AUDIT = Words(
@@ -34,7 +35,7 @@ def add(verbs: Verbs, _: argparse.ArgumentParser) -> None:
         "audit",
         help="what is wrong with networks in source files, notebooks and tutorials",
         description="Read Python files, notebooks, Markdown, saved HTML or pasted text, and tell what is wrong with "
-        "the networks and training loops in them. Nothing of them is run.",
+        "the networks and training loops in them. Nothing of them is run without --run.",
         epilog="Cells of a notebook are counted from 0, Markdown cells included; lines from 1, within their cell. "
         "A line that ends in `# repro: ignore[CNN401]` is accepted as it is; `# repro: ignore-file[CNN401]` above the "
         "first statement is about the whole file; without brackets, either is about all rules. Exit status: 0 neither "
@@ -57,6 +58,18 @@ def add(verbs: Verbs, _: argparse.ArgumentParser) -> None:
         default="<stdin>",
         metavar="NAME",
         help="what standard input is called; a name such as x.py also says what it is (default: told by how it begins)",
+    )
+    verb.add_argument(
+        "--run",
+        dest="runs",
+        action="store_true",
+        help="also run the definitions in each file where they can do no harm, build its networks, and ask them too; "
+        "`repro doctor` says how code is isolated",
+    )
+    verb.add_argument(
+        "--run-without-isolation",
+        action="store_true",
+        help="run the code with all your rights where this machine has nothing to take them away",
     )
     verb.add_argument("--jobs", type=count, metavar="N", help="processes (default: as many as there are cores)")
     verb.add_argument("--debug", action="store_true", help="show the traceback of an error")
@@ -84,15 +97,15 @@ def _audit(options: argparse.Namespace) -> int:
     for folder in empty_folders(options.paths, _is_excluded):
         kinds = Words(", ", "、").told(language).join(KINDS)
         tell(_NOTHING_TO_AUDIT.told(language).format(folder=folder, kinds=kinds))
-    audited = engine.audit_all(tasks, options.jobs or _cores(), strict=options.debug, language=language)
     done, told = [], {""}
-    for each in audited:
-        done.append(each)
-        if options.format == "text" and options.output is None:
-            _print(_text(each, language, _is_coloured()))
-        if each.error not in told:  # one may be of all files of a project
-            told.add(each.error)
-            tell_error(each.error, language)
+    with _runner(options) as runner:
+        for each in engine.audit_all(tasks, options.jobs or _cores(), options.debug, language, runner):
+            done.append(each)
+            if options.format == "text" and options.output is None:
+                _print(_text(each, language, _is_coloured()))
+            if each.error not in told:  # one may be of all files of a project
+                told.add(each.error)
+                tell_error(each.error, language)
     if options.output is not None:
         _write(options.output, _rendered(options.format, done, language))
     elif options.format == "text":
@@ -100,6 +113,15 @@ def _audit(options: argparse.Namespace) -> int:
     else:
         _print(_rendered(options.format, done, language))
     return exit_code(done)
+
+
+def _runner(options: argparse.Namespace) -> AbstractContextManager[Runner | None]:
+    """What runs the code, if that is wanted."""
+    if not (options.runs or options.run_without_isolation):
+        return nullcontext()
+    from repro.running.runner import Runner
+
+    return Runner(options.run_without_isolation)
 
 
 def _tasks(options: argparse.Namespace) -> tuple[list[Task], str | None]:
@@ -184,9 +206,9 @@ def _explain(options: argparse.Namespace) -> int:
 
 
 def _explained() -> list[Explained]:
-    from repro.audit.rule import rules
+    from repro.audit.known import known
 
-    return [rule.explained for rule in rules()]
+    return [each.explained for each in known()]
 
 
 def _print(lines: Iterable[str]) -> None:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import argparse
 import textwrap
 from collections.abc import Iterator
-from dataclasses import asdict
 from typing import TYPE_CHECKING
 
 from repro.cli.messages import tell
@@ -13,7 +12,7 @@ from repro.cli.options import Verbs
 from repro.errors import ReproError
 
 if TYPE_CHECKING:
-    from repro.running.identified import Identified, Network
+    from repro.audit.report import Audited, Network
 
 _WIDTH = 79
 _SHOWN = 4  # differences of one network
@@ -39,42 +38,49 @@ def add(verbs: Verbs, common: argparse.ArgumentParser) -> None:
 
 
 def _identify(options: argparse.Namespace) -> int:
+    from repro.audit.engine import audit
     from repro.render.audit.columns import clean
-    from repro.running.identified import identified, worker
+    from repro.running.runner import Runner
 
-    files: list[Identified] = []
+    files: list[Audited] = []
     failed = False
-    with worker(options.run_without_isolation) as running:
+    with Runner(options.run_without_isolation) as runner:
         for path in options.paths:
             try:
-                files.append(identified(path, running))
+                files.append(audit(path, (), runner))
             except ReproError as error:
                 tell(f"error: {error}")
                 failed = True
                 continue
             if options.format == "text":
                 print(*map(clean, _text(files[-1])), sep="\n")
-            if files[-1].problem:
-                tell(f"{path}: {files[-1].problem}")
+            if files[-1].run and files[-1].run.problem:
+                tell(f"{path}: {files[-1].run.problem.en}")
                 failed = True
     if options.format == "json":
         from repro.render import json
+        from repro.render.audit.json import ran
 
-        print(json.document(isolation=running.level, files=[asdict(each) for each in files]))
-    networks = [network for each in files for network in each.networks]
-    return 2 if failed else int(any(network.keeps_its_name is False for network in networks))
+        told = [{"path": each.path, **(ran(each.run, "en") if each.run else {"networks": []})} for each in files]
+        print(json.document(isolation=runner.level, files=told))
+    kept = [network.keeps_its_name for each in files for network in _networks(each)]
+    return 2 if failed else int(False in kept)
 
 
-def _text(found: Identified) -> Iterator[str]:
+def _networks(found: Audited) -> tuple[Network, ...]:
+    return found.run.networks if found.run else ()
+
+
+def _text(found: Audited) -> Iterator[str]:
     yield found.path
-    if not found.networks and not found.problem:
+    shown = [each for each in _networks(found) if each.identified or not each.is_part]
+    if not shown and not (found.run and found.run.problem):
         yield "  it defines no network that could be built"
-    for network in found.networks:
-        place = f"cell {network.cell}, line {network.line}" if network.cell is not None else f"line {network.line}"
-        told = f"{network.symbol} ({place}): {_verdict(network)}"
+    for network in shown:
+        told = f"{network.symbol} ({network.place.words.en}): {_verdict(network)}"
         yield from textwrap.wrap(told, _WIDTH, initial_indent="  ", subsequent_indent="    ")
         for difference in network.differences[:_SHOWN]:
-            yield from textwrap.wrap(difference, _WIDTH, initial_indent="    - ", subsequent_indent="      ")
+            yield from textwrap.wrap(difference.en, _WIDTH, initial_indent="    - ", subsequent_indent="      ")
         if len(network.differences) > _SHOWN:
             yield f"    - and {len(network.differences) - _SHOWN} more"
 
@@ -82,7 +88,4 @@ def _text(found: Identified) -> Iterator[str]:
 def _verdict(network: Network) -> str:
     if network.error:
         return f"not identified: {network.error}"
-    if not network.identified:
-        return "no network of the catalog is near it"
-    said = network.identified if not network.distance else f"{network.identified}, altered at {network.distance} places"
-    return f"{said}; its name says {network.claims}" if network.keeps_its_name is False else said
+    return f"{network.told.en}; its name says {network.claims}" if network.keeps_its_name is False else network.told.en

@@ -6,6 +6,7 @@ Runs where `repro.sandbox` has taken every right away, and nowhere else.
 from __future__ import annotations
 
 import ast
+import inspect
 import linecache
 import signal
 import sys
@@ -20,6 +21,7 @@ from repro.errors import first_line
 NAME = "audited"  # of the module that the program becomes: no `__main__`, under which scripts begin to train
 FILE = "<audited>"
 _SECONDS = 5.0  # for one statement
+_IMPORTS = 30.0  # for one that imports: a library that is stopped half way is of no use to the rest
 
 # What defines something. Loops and calls for their effect are what training and printing is made of.
 _DEFINING = (
@@ -56,12 +58,21 @@ class Failure:
 class Defined:
     """What there is when a program's definitions have been run.
 
+    tree      of the text
+    lost      names that statements which failed would have bound
     module    that they were run in
     failures  in the order of the text
     """
 
+    tree: ast.Module
+    lost: set[str] = field(default_factory=set)
     module: ModuleType = field(default_factory=lambda: ModuleType(NAME))
     failures: list[Failure] = field(default_factory=list)
+
+    def own(self) -> list[Any]:
+        """The classes and functions that it defines, each once."""
+        values = [each for each in vars(self.module).values() if inspect.isclass(each) or inspect.isfunction(each)]
+        return [each for each in dict.fromkeys(values) if each.__module__ == NAME]
 
     def get(self, name: str) -> Any:
         """What a name stands for; None if it stands for nothing."""
@@ -70,13 +81,14 @@ class Defined:
 
 def run(text: str, missing: str) -> Defined:
     """Run what a program's text defines; missing: the imports that it leaves out, as statements."""
-    made = Defined()
+    made = Defined(ast.parse(text))
     sys.modules[NAME] = made.module
     linecache.cache[FILE] = (len(text), None, text.splitlines(keepends=True), FILE)
     for statement in ast.parse(missing).body:
         _run(statement, "<imports>", made)
     made.failures.clear()  # nobody wrote them
-    for statement in ast.parse(text).body:
+    made.lost.clear()
+    for statement in made.tree.body:
         if isinstance(statement, _DEFINING) and not _is_main(statement):
             _run(statement, FILE, made)
     return made
@@ -85,10 +97,19 @@ def run(text: str, missing: str) -> Defined:
 def _run(statement: ast.stmt, file: str, made: Defined) -> None:
     code = compile(ast.Module([statement], []), file, "exec")
     try:
-        with within(_SECONDS):
+        with within(_IMPORTS if isinstance(statement, ast.Import | ast.ImportFrom) else _SECONDS):
             exec(code, vars(made.module))
     except BaseException as error:  # SystemExit and whatever else third parties raise
         made.failures.append(Failure(statement.lineno, first_line(error)))
+        made.lost |= _binds(statement)
+
+
+def _binds(statement: ast.stmt) -> set[str]:
+    """The names that a statement would bind."""
+    found = {each.asname or each.name.partition(".")[0] for each in ast.walk(statement) if isinstance(each, ast.alias)}
+    names = (each for each in ast.walk(statement) if isinstance(each, ast.Name) and isinstance(each.ctx, ast.Store))
+    found |= {each.id for each in names}
+    return found | ({statement.name} if isinstance(statement, ast.FunctionDef | ast.ClassDef) else set())
 
 
 @contextmanager

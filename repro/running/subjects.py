@@ -5,50 +5,34 @@ from __future__ import annotations
 import ast
 import inspect
 import textwrap
+import traceback
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
 from typing import Any
 
-import torch
 from torch import nn
 
 from repro.errors import first_line
-from repro.running.definitions import NAME, Defined, within
+from repro.names import claimed
+from repro.references import without_values
+from repro.running.arguments import Call, calls, required
+from repro.running.definitions import FILE, Defined, within
+from repro.running.subject import Subject
 
 _SECONDS = 10.0  # to build one
 
-# What a parameter without a default is given, by how it is called: it says no more about a network than its size.
-_USUAL = {
-    10: ("num_classes", "n_classes", "classes", "class_num", "num_class", "nclass", "out_dim", "output_dim", "n_class"),
-    3: ("in_channels", "in_channel", "channels", "input_channels", "in_ch", "num_channels", "img_channels"),
-    False: ("pretrained", "progress"),
-}
 
+def subjects(made: Defined) -> list[Subject]:
+    """Every class and function of a program that gives a network, in the order of the text.
 
-@dataclass(frozen=True)
-class Subject:
-    """A network of a program.
-
-    symbol  the class or function that makes it
-    line    of the program's text where that begins
-    module  it; None if it could not be built
-    error   why not
+    A class that needs arguments is left to the functions that give them.
     """
-
-    symbol: str
-    line: int
-    module: nn.Module | None
-    error: str = ""
-
-
-def subjects(made: Defined) -> Iterator[Subject]:
-    """Every class and function of a program that gives a network, in the order of the text."""
-    own = [value for value in vars(made.module).values() if getattr(value, "__module__", "") == NAME]
-    found = [value for value in dict.fromkeys(own) if _is_network_class(value) or _returns(value)]
-    for each in sorted(found, key=_line):
-        subject = _built(each, made)
-        if subject is not None:
-            yield subject
+    found = [value for value in made.own() if _is_network_class(value) or _returns(value)]
+    parts = _parts(made.tree)
+    together: list[Subject] = []
+    for what in sorted(found, key=_line):
+        together += _built(what, made, what.__name__ in parts, together)
+    given = {each.kind for each in together if each.symbol != each.kind}
+    return [each for each in together if each.symbol not in given or not required(each.what)]
 
 
 def _is_network_class(value: Any) -> bool:
@@ -66,51 +50,71 @@ def _returns(value: Any) -> bool:
     return any(isinstance(node, ast.Return) and node.value is not None for node in ast.walk(tree))
 
 
+def _parts(tree: ast.Module) -> frozenset[str]:
+    """What the classes of a program speak of: mostly the blocks that they are made of."""
+    return frozenset(
+        node.id
+        for kind in ast.walk(tree)
+        if isinstance(kind, ast.ClassDef)
+        for statement in kind.body
+        for node in ast.walk(statement)
+        if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Load) and node.id != kind.name
+    )
+
+
 def _line(value: Any) -> int:
     """Where it begins: of a class, whose code Python does not keep, where its first method does."""
     methods = [value] if inspect.isfunction(value) else [x for x in vars(value).values() if inspect.isfunction(x)]
     return min((each.__code__.co_firstlineno for each in methods), default=0)
 
 
-def _built(what: Any, made: Defined) -> Subject | None:
-    """The network of a class or function; None of a function that gives something else, or needs what nobody knows."""
-    name, line = what.__name__, _line(what)
-    given = _arguments(what)
-    if given is None:
-        instance = _instance(what, made) if inspect.isclass(what) else None
-        return Subject(name, line, instance) if instance is not None else None
-    try:
-        with within(_SECONDS):
-            module = _on_meta_or_here(what, given)
-    except BaseException as error:
-        if not inspect.isclass(what):
-            return None
-        return Subject(name, line, _instance(what, made), first_line(error))
-    return Subject(name, line, module) if isinstance(module, nn.Module) else None
+def _built(what: Any, made: Defined, is_part: bool, together: list[Subject]) -> Iterator[Subject]:
+    """Its networks, one for each way to call it that takes other classes; none of what gives something else."""
+
+    def made_of(call: Call, module: nn.Module | None, error: BaseException | None = None) -> Subject:
+        said, at = (first_line(error), _line_of(error)) if error else ("", 0)
+        if isinstance(error, NameError) and error.name in made.lost:
+            said = f"{error.name} is not there: the statement that defines it failed"
+        return Subject(what, _line(what), call, module, said, at, is_part, together, vars(made.module))
+
+    errors: list[tuple[Call, BaseException]] = []
+    for call in calls(what, made):
+        try:
+            with within(_SECONDS):
+                module = _on_meta_or_here(what, call)
+        except BaseException as error:
+            errors.append((call, error))
+            continue
+        if not isinstance(module, nn.Module):
+            return
+        yield made_of(call, module)
+        if not any(inspect.isclass(each) for each in call.keywords.values()):
+            return
+        errors.clear()
+    if not inspect.isclass(what):
+        if errors and claimed(what.__name__):
+            yield made_of(errors[0][0], None, errors[0][1])
+        return
+    instance = _instance(what, made)
+    if instance is not None:
+        yield made_of(Call(), instance)
+    elif errors:
+        yield made_of(errors[0][0], None, errors[0][1])
 
 
-def _on_meta_or_here(what: Callable[..., Any], given: dict[str, Any]) -> Any:
+def _on_meta_or_here(what: Callable[..., Any], call: Call) -> Any:
     """Without values if that can be: a VGG has a gigabyte of them."""
     try:
-        with torch.device("meta"):
-            return what(**given)
+        with without_values():
+            return what(*call.arguments, **call.keywords)
     except Exception:  # such as `.item()` of a rate of dropout
-        return what(**given)
+        return what(*call.arguments, **call.keywords)
 
 
-def _arguments(what: Any) -> dict[str, Any] | None:
-    """What it is called with; None if it needs something that its name does not tell."""
-    try:
-        parameters = inspect.signature(what).parameters.values()
-    except (TypeError, ValueError):
-        return None
-    usual = {name: value for value, names in _USUAL.items() for name in names}
-    needed = [
-        each.name
-        for each in parameters
-        if each.default is each.empty and each.kind not in (each.VAR_POSITIONAL, each.VAR_KEYWORD)
-    ]
-    return {name: usual[name] for name in needed} if usual.keys() >= set(needed) else None
+def _line_of(error: BaseException) -> int:
+    """The last line of the program on the way to an error; 0 if none of it is."""
+    lines = [line for frame, line in traceback.walk_tb(error.__traceback__) if frame.f_code.co_filename == FILE]
+    return lines[-1] if lines else 0
 
 
 def _instance(kind: type, made: Defined) -> nn.Module | None:

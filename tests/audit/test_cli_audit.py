@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from repro.audit import configuration
-from repro.audit.rule import rules
+from repro.audit.known import known
 from repro.cli import main
 from repro.render.audit.columns import width
 from tests.audit.conftest import SOFTMAX, SOUND, notebook
@@ -261,7 +261,7 @@ def test_explain_prints_a_page_by_code_or_name_in_both_languages(capsys: pytest.
 def test_explain_lists_all_rules_and_answers_unknown_ones(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["explain"]) == 0
     out = capsys.readouterr().out
-    assert [line[:6] for line in out.splitlines() if line.startswith("CNN")] == [rule.code for rule in rules()]
+    assert [line[:6] for line in out.splitlines() if line.startswith("CNN")] == [rule.code for rule in known()]
     assert max(map(width, out.splitlines())) < 80
     assert main(["explain", "CNN40l"]) == 2
     assert re.fullmatch(r"repro: error: no rule is called 'CNN40l'; closest: CNN4.*\n", capsys.readouterr().err)

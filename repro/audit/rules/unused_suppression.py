@@ -16,7 +16,7 @@ from collections.abc import Iterator
 from repro.audit.finding import Confidence, Severity, Words
 from repro.audit.program import Program
 from repro.audit.rule import Hit, rule, rules
-from repro.audit.suppression import is_called, is_known, suppressions
+from repro.audit.suppression import is_called, suppressions
 
 ZH = """注释屏蔽了并不存在的问题。
 
@@ -44,7 +44,9 @@ def unused_suppression(program: Program) -> Iterator[Hit]:
     for suppression in found:
         known = {(each.code, each.name) for each in findings if suppression.covers(each)}
         own = (unused_suppression.code, unused_suppression.name)
-        words = [word for word in suppression.rules or () if is_known(word)]  # others: unknown_suppression
+        words = [
+            word for word in suppression.rules or () if any(is_called(word, each.code, each.name) for each in rules())
+        ]
         left = [word for word in words if not any(is_called(word, code, name) for code, name in {*known, own})]
         if left or (not suppression.rules and not known):
             joined = ", ".join(left)

@@ -23,19 +23,24 @@ _AUTOMATIC = re.compile(
 
 def cells(text: str) -> Iterator[list[Line]]:
     """The lines of each code cell that is Python. Raises Refusal for what is no notebook."""
+    yield from map(without_magics, located(text))
+
+
+def located(text: str, kind: str = "code") -> Iterator[list[Line]]:
+    """The lines of each cell of a kind, as they are written. Raises Refusal for what is no notebook."""
     position, file_line = 0, 1  # in the file: behind the line before, and its number
-    for number, source in sources(text):
+    for number, source in sources(text, kind):
         lines = []
         for index, line in enumerate(source.split("\n")):
             start, end = _locate(text, line, position)
             file_line += text.count("\n", position, start)
             position = end
             lines.append(Line(line, index + 1, file_line, range(len(line)), number))
-        yield without_magics(lines)
+        yield lines
 
 
-def sources(text: str) -> Iterator[tuple[int, str]]:
-    """The number of each code cell, counted from 0 over all cells, and what is in it. Raises Refusal likewise."""
+def sources(text: str, kind: str = "code") -> Iterator[tuple[int, str]]:
+    """The number of each cell of a kind, counted from 0 over all cells, and what is in it. Raises Refusal likewise."""
     try:
         document = json.loads(text) if text.strip() else {"cells": []}  # a file that was made and not written yet
     except ValueError as error:
@@ -53,7 +58,7 @@ def sources(text: str) -> Iterator[tuple[int, str]]:
     if not isinstance(found, list):
         raise Refusal("it is no notebook: it has no list of cells", "这不是笔记本：里面没有单元格列表")
     for number, cell in enumerate(found):
-        if isinstance(cell, dict) and cell.get("cell_type") == "code":
+        if isinstance(cell, dict) and cell.get("cell_type") == kind:
             yield number, _text(cell.get("source", cell.get("input", "")))
 
 

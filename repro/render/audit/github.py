@@ -27,7 +27,7 @@ def _annotation(finding: Finding, language: str) -> str:
         where |= {"col": place.column, "endColumn": place.end_column} if place.end_line == place.line else {}
     where["title"] = f"{finding.code} {finding.name}"
     properties = ",".join(f"{key}={_property(str(value))}" for key, value in where.items())
-    return f"::{_COMMANDS[finding.severity]} {properties}::{_message(finding.message.told(language))}"
+    return f"::{_COMMANDS[finding.severity]} {properties}::{_message(finding.told(language))}"
 
 
 def _message(text: str) -> str:

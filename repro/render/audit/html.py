@@ -7,7 +7,7 @@ from html import escape
 from itertools import groupby
 
 from repro.audit.finding import Finding, Place, Repair, Severity, Words
-from repro.audit.report import Audited, Explained, Sheet
+from repro.audit.report import Audited, Explained, Run, Sheet
 from repro.render.audit import words
 from repro.render.audit.columns import clean
 
@@ -98,6 +98,7 @@ def _page(files: Sequence[Audited], rules: Sequence[Explained], language: str) -
         if each.error:
             yield f"<p>{_text(each.error)}</p>"
         yield from _repairs(each.repairs, language)
+        yield from _ran(each.run, language)
         for sheet in each.sheets:
             yield from _sheet(sheet, [found for found in each.findings if found.place.cell == sheet.cell], language)
     used = {finding.code for each in files for finding in each.findings}
@@ -126,6 +127,13 @@ def _repairs(repairs: Sequence[Repair], language: str) -> Iterator[str]:
             nested = f"<br>{words.OTHERWISE.told(language)}<ul>{others}</ul>" if others else ""
             yield f'<li>{told} <span class="faint">{words.graded(repair, language)}</span>{nested}</li>'
         yield "</ul></details>"
+
+
+def _ran(run: Run | None, language: str) -> Iterator[str]:
+    if run is not None:
+        head, *rest = words.ran(run, language)
+        items = "".join(f"<li>{_text(each)}</li>" for each in rest)
+        yield f"<details open><summary>{_text(head)}</summary>\n<ul>{items}</ul></details>"
 
 
 def _sheet(sheet: Sheet, findings: Sequence[Finding], language: str) -> Iterator[str]:
@@ -209,7 +217,7 @@ def _card(finding: Finding, language: str) -> str:
     head = f'<span class="grade">{words.graded(finding, language)}</span>'
     code = f'<a href="#{finding.code}"><code>{finding.code}</code></a> <code>{_text(finding.name)}</code>'
     where = f'<span class="faint">{words.stretch(finding.place, language)}</span>'
-    message = f"<p>{_text(finding.message.told(language))}</p>"
+    message = f"<p>{_text(finding.told(language))}</p>"
     return f'<div class="finding {finding.severity.value}">{where} {head} {code}{message}</div>'
 
 

@@ -22,6 +22,7 @@ _FAMILIES = {
     "5": "Architecture: names, depths and what papers say",
     "6": "The training loop",
     "7": "Data, initial values, files and devices",
+    "8": "What running the code shows: only with `--run`",
     "9": "The audit itself",
 }
 

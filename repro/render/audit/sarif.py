@@ -34,11 +34,14 @@ def report(files: Sequence[Audited], rules: Sequence[Explained], language: str, 
     errors = [each.error for each in files if each.error]
     lost = [f"findings left out: {len(found) - len(kept)}"] if len(kept) < len(found) else []
     driver = {"name": "repro", "version": repro.__version__, "rules": [_rule(rule, language) for rule in rules]}
+    levels = [each.run.level for each in files if each.run is not None]
+    isolation = {"properties": {"isolation": levels[0]}} if levels else {}
     run = {
         "tool": {"driver": driver},
         "columnKind": "unicodeCodePoints",
         "invocations": [
             {
+                **isolation,
                 "executionSuccessful": not errors,
                 "toolExecutionNotifications": [
                     *({"level": "error", "message": {"text": _cut(text)}} for text in errors),
@@ -79,7 +82,7 @@ def _result(
         "ruleId": finding.code,
         "ruleIndex": rules[finding.code],
         "level": _LEVELS[finding.severity],
-        "message": {"text": _cut(finding.message.told(language))},
+        "message": {"text": _cut(finding.told(language))},
         "locations": [{"physicalLocation": {"artifactLocation": {"uri": uri}, "region": _region(finding)}}],
         "partialFingerprints": {"primaryLocationLineHash": f"{digest}:{seen[digest]}"},
         "properties": properties | cell,

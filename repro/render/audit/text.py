@@ -16,13 +16,19 @@ _COLOURS = {Severity.BUG: "31;1", Severity.RISK: "33;1", Severity.NOTE: "36"}  #
 
 
 def lines(audited: Audited, language: str, coloured: bool = False) -> Iterator[str]:
-    """What there is to say of one file: a block for each finding, then what was mended."""
+    """What there is to say of one file: a block for each finding, what was mended, what its networks are."""
     for finding in audited.findings:
         yield from _block(audited, finding, language, coloured)
     if audited.repairs:
         yield from wrapped(f"{audited.path}: {words.REPAIRED.told(language)}", WIDTH, _INDENT)
         for repair in audited.repairs:
             yield from _repair(repair, language)
+        yield ""
+    if audited.run is not None:
+        head, *rest = words.ran(audited.run, language)
+        yield from wrapped(f"{audited.path}: {head}", WIDTH, _INDENT)
+        for each in rest:
+            yield from _listed("- ", each)
         yield ""
 
 
@@ -34,7 +40,7 @@ def total(files: Sequence[Audited], language: str) -> Iterator[str]:
 
 def _block(audited: Audited, finding: Finding, language: str, coloured: bool) -> Iterator[str]:
     graded = words.graded(finding, language)
-    told = f"{words.location(finding.path, finding.place)}: {finding.code} {graded} {finding.message.told(language)}"
+    told = f"{words.location(finding.path, finding.place)}: {finding.code} {graded} {finding.told(language)}"
     for line in wrapped(told, WIDTH, _INDENT):
         yield line.replace(graded, f"\033[{_COLOURS[finding.severity]}m{graded}\033[0m", 1) if coloured else line
     source = audited.line(finding.place)

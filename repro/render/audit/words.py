@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 
 from repro.audit.finding import Confidence, Finding, Place, Repair, Severity, Words
-from repro.audit.report import Audited, Explained, counts
+from repro.audit.report import Audited, Explained, Network, Run, counts
 
 SEVERITIES = {
     Severity.BUG: Words("bug", "错误"),
@@ -21,6 +22,20 @@ CONFIDENCES = {
 REPAIRED = Words("mended in memory before it was read:", "为了能读懂，先在内存里作了修补：")
 OTHERWISE = Words("or: ", "或者：")
 NOTHING = Words("nothing found", "没有发现问题")
+LEVELS = {
+    "bubblewrap": Words("in isolation: bubblewrap, Landlock, seccomp", "隔离运行：bubblewrap、Landlock、seccomp"),
+    "namespaces": Words("in isolation: namespaces, Landlock, seccomp", "隔离运行：命名空间、Landlock、seccomp"),
+    "base": Words("in isolation: Landlock, seccomp", "隔离运行：Landlock、seccomp"),
+    "none": Words("WITHOUT isolation, with all rights of the user", "没有隔离，拥有用户的全部权限"),
+}
+_RAN = Words("its definitions were run {}", "运行了其中的定义（{}）")
+_NETWORK = Words("{} ({}): {}", "{}（{}）：{}")
+_TRUE = Words("{}: {!r} is so: {}", "{}“{}”属实：{}")
+_MORE_TRUE = Words(
+    "{} more claims in numbers are so; --format json has them", "另有 {} 处数字属实；--format json 全部列出"
+)
+_FEW = 3  # claims that are so and are shown
+_LEFT_OUT = Words("{} was left out: {}", "{} 没有运行成：{}")
 _BRACKETS = Words("{} ({})", "{}（{}）")
 _AT = Words("{}: {}", "{}：{}")
 _CELLS = Words("Cells are counted from 0, Markdown cells included.", "单元格从 0 开始数，包括 Markdown 单元格。")
@@ -54,6 +69,33 @@ def graded(item: Finding | Repair | Explained, language: str) -> str:
 def mended(repair: Repair, language: str) -> str:
     """Where something was mended, and what: `lines 3-9: ...`."""
     return _AT.told(language).format(stretch(repair.place, language), repair.message.told(language))
+
+
+def ran(run: Run, language: str) -> Iterator[str]:
+    """What came of running a program: how, then its networks, then what was left out, a sentence each."""
+    yield _RAN.told(language).format(LEVELS[run.level].told(language))
+    if run.problem is not None:
+        yield run.problem.told(language)
+    for each in run.networks:
+        if each.is_part and not each.identified:
+            continue
+        told = each.told.told(language) or each.error
+        yield _NETWORK.told(language).format(_called(each), stretch(_first_line(each.place), language), told)
+    for place, said, measured in run.true[:_FEW]:
+        yield _TRUE.told(language).format(stretch(_first_line(place), language), said, measured.told(language))
+    if len(run.true) > _FEW:
+        yield _MORE_TRUE.told(language).format(len(run.true) - _FEW)
+    for place, error in run.left_out:
+        yield _LEFT_OUT.told(language).format(stretch(place, language), error)
+
+
+def _called(network: Network) -> str:
+    """By its name, and with its arguments where it is a class that takes some."""
+    return network.symbol if network.call == f"{network.symbol}()" else network.call
+
+
+def _first_line(place: Place) -> Place:
+    return replace(place, end_line=place.line)
 
 
 def total(files: Sequence[Audited], language: str) -> str:

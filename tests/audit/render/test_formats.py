@@ -13,14 +13,14 @@ import jsonschema  # type: ignore[import-untyped]
 import pytest
 
 from repro.audit.finding import Place, Severity, Words
+from repro.audit.known import known
 from repro.audit.report import Audited
-from repro.audit.rule import rules
 from repro.render.audit import github, sarif
 from repro.render.audit import json as as_json
 from tests.audit.render.conftest import EVIL, finding, place, repair
 
 Make = Callable[..., Audited]
-RULES = [rule.explained for rule in rules()]
+RULES = [rule.explained for rule in known()]
 
 FINDING = {
     "code": "CNN401",
@@ -28,6 +28,7 @@ FINDING = {
     "severity": "bug",
     "confidence": "high",
     "message": "it is wrong; mend it",
+    "shown": [],
     "path": "net.py",
     "line": 2,
     "column": 1,

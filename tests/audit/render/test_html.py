@@ -8,14 +8,14 @@ from collections.abc import Callable
 import pytest
 
 from repro.audit.finding import Place, Severity, Words
+from repro.audit.known import known
 from repro.audit.report import Audited, Sheet
-from repro.audit.rule import rules
 from repro.render.audit import html
 from tests.audit.render.conftest import EVIL, finding, place, repair
 from tests.render.test_html import Page, luminance
 
 Make = Callable[..., Audited]
-RULES = [rule.explained for rule in rules()]
+RULES = [rule.explained for rule in known()]
 ALLOWED = set(
     "html head meta title style body h1 h2 h3 p table tr td a span details summary ul li div pre mark code br".split()
 )

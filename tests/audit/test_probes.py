@@ -1,0 +1,73 @@
+"""Every probe on its own cases: what is marked in its INVALID programs is seen, as bad as it says, and nothing else."""
+
+from __future__ import annotations
+
+import re
+import subprocess
+import sys
+from typing import Any
+
+import pytest
+
+from repro.audit.engine import audited
+from repro.audit.known import known
+from repro.audit.probe import Probe, probes
+from repro.audit.source.document import Document
+from repro.running.probing import probed
+from repro.running.runner import Runner
+from repro.sandbox.outcome import Outcome
+
+PROBES = probes()
+MARK = re.compile(r"# <-(.*)$")
+
+
+class Here(Runner):
+    """Runs our own cases in this process, through everything but the sandbox."""
+
+    def __init__(self) -> None:
+        self.level = "none"
+
+    def outcome(self, payload: dict[str, Any]) -> Outcome:
+        return Outcome("done", probed(payload))
+
+
+def found(probe: Probe, text: str) -> list[tuple[int, str]]:
+    """The lines at which a probe sees something, alone or in what a rule has found, and how bad it is."""
+    asked = [each for each in known() if each is probe or (not probe.alone and each.code in probe.confirms)]
+    told = audited(Document("case.py", text, "utf-8"), asked, Here())
+    assert told.run is not None
+    assert told.run.problem is None
+    seen = [each for each in told.findings if each.code == probe.code or each.shown]
+    return sorted((each.place.line, each.severity.value) for each in seen)
+
+
+def marked(text: str) -> list[tuple[int, str]]:
+    """The lines that end in a mark, and the severity in it."""
+    marks = ((number, MARK.search(line)) for number, line in enumerate(text.split("\n"), start=1))
+    return [(number, mark[1].strip()) for number, mark in marks if mark]
+
+
+@pytest.mark.parametrize(
+    ("probe", "text"), [pytest.param(p, t, id=f"{p.code}-{i}") for p in PROBES for i, t in enumerate(p.valid)]
+)
+def test_nothing_is_seen_where_nothing_is_wrong(probe: Probe, text: str) -> None:
+    assert found(probe, text) == []
+
+
+@pytest.mark.parametrize(
+    ("probe", "text"), [pytest.param(p, t, id=f"{p.code}-{i}") for p in PROBES for i, t in enumerate(p.invalid)]
+)
+def test_what_is_wrong_is_seen_where_it_is(probe: Probe, text: str) -> None:
+    assert marked(text), "a case that marks no line"
+    assert sorted(set(found(probe, text))) == marked(text)
+
+
+@pytest.mark.parametrize("probe", PROBES, ids=lambda probe: probe.code)
+def test_a_probe_confirms_rules_that_there_are(probe: Probe) -> None:
+    assert probe.confirms <= {each.code for each in known()} - {each.code for each in PROBES}
+    assert probe.alone or probe.confirms
+
+
+def test_to_know_the_probes_takes_no_torch() -> None:
+    code = "import sys; from repro.audit.known import known; assert known(); sys.exit('torch' in sys.modules)"
+    assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
