@@ -50,7 +50,7 @@ class Ran(Protocol):
 
 
 class Departure(Protocol):
-    """One thing in which a network is not the paper's; where: the place in a graph that it comes from."""
+    """One thing in which a network is not the paper's."""
 
     @property
     def words(self) -> Words: ...
@@ -58,8 +58,6 @@ class Departure(Protocol):
     def severity(self) -> Severity: ...
     @property
     def confidence(self) -> Confidence: ...
-    @property
-    def where(self) -> str: ...
     @property
     def compared_to(self) -> str: ...
 
@@ -76,8 +74,10 @@ class Subject(Protocol):
     size     of the first images that it takes; None if it takes none
     claim    the network of the catalog that its name says; empty if it says none
     identified  the network that it is, or is nearest to; empty if it is near none
+    source   where that is from: a paper and a place in it, or `no paper: ...`; empty if it is not of the catalog
     departures  from that, in the order of the data
     told     what it is, in one phrase
+    begins   parameters whose values begin as the paper says, those that are left to torch, and where it says so
     convolutions  in the order of the data: stride, kernel, width and groups of each
     misnamed  what it is, and what it would be by its name
     keeps_its_name  whether that is one that its name may stand for; None where one of the two is not known
@@ -112,6 +112,8 @@ class Subject(Protocol):
     @property
     def identified(self) -> str: ...
     @property
+    def source(self) -> str: ...
+    @property
     def departures(self) -> Sequence[Departure]: ...
     @property
     def told(self) -> Words: ...
@@ -127,6 +129,8 @@ class Subject(Protocol):
     def failed_at(self) -> int: ...
     @property
     def image_channels(self) -> int: ...
+    @property
+    def begins(self) -> tuple[Sequence[str], Sequence[str], str]: ...
     @property
     def convolutions(self) -> Sequence[tuple[Any, ...]]: ...
     def draws(self, size: Size) -> tuple[str, str] | None:
@@ -151,6 +155,10 @@ class Subject(Protocol):
 
     def run(self, size: Size, batch: int = 2, training: bool = False) -> Ran:
         """What becomes of a batch of images of one size."""
+        ...
+
+    def place(self, departure: Any) -> int | None:
+        """The line of the program's text that one of `departures` comes from; None if that is elsewhere."""
         ...
 
     def line_of(self, where: str) -> int | None:

@@ -6,6 +6,7 @@ Runs where `repro.sandbox` has taken every right away, and nowhere else.
 from __future__ import annotations
 
 import ast
+import functools
 import inspect
 import linecache
 import signal
@@ -22,6 +23,12 @@ NAME = "audited"  # of the module that the program becomes: no `__main__`, under
 FILE = "<audited>"
 _SECONDS = 5.0  # for one statement
 _IMPORTS = 30.0  # for one that imports: a library that is stopped half way is of no use to the rest
+
+_FILLS = frozenset(
+    f"{name}_"
+    for name in "normal uniform constant fill zero zeros ones trunc_normal xavier_uniform xavier_normal kaiming_uniform"
+    " kaiming_normal orthogonal".split()
+)
 
 # What defines something. Loops and calls for their effect are what training and printing is made of.
 _DEFINING = (
@@ -68,6 +75,12 @@ class Defined:
     lost: set[str] = field(default_factory=set)
     module: ModuleType = field(default_factory=lambda: ModuleType(NAME))
     failures: list[Failure] = field(default_factory=list)
+
+    @functools.cached_property
+    def sets_values(self) -> bool:
+        """Whether its text gives parameters values of its own."""
+        attributes = (each.attr for each in ast.walk(self.tree) if isinstance(each, ast.Attribute))
+        return any(each in _FILLS for each in attributes)
 
     def own(self) -> list[Any]:
         """The classes and functions that it defines, each once."""

@@ -17,6 +17,7 @@ from repro.errors import first_line
 from repro.identity import identify
 from repro.running.definitions import run
 from repro.running.measured import measured, printed
+from repro.running.origins import followed
 from repro.running.subject import Subject
 from repro.running.subjects import subjects
 
@@ -34,7 +35,8 @@ def probed(payload: Mapping[str, Any]) -> dict[str, Any]:
     payload: its `text`, the imports that it leaves out, `missing`, and the `codes` of the probes. The lines are those
     of the text.
     """
-    made = run(payload["text"], payload["missing"])
+    with followed():
+        made = run(payload["text"], payload["missing"])
     found = subjects(made)
     asked = [probe for probe in probes() if probe.code in payload["codes"]]
     return {

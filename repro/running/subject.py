@@ -13,6 +13,7 @@ from typing import Any
 import torch
 from torch import nn
 
+from repro import models
 from repro.audit.finding import Words
 from repro.errors import ReproError, first_line
 from repro.graph import Graph, TraceError, ancestors, trace
@@ -22,7 +23,9 @@ from repro.names import claimed, keeps
 from repro.references import without_values
 from repro.running.arguments import Call
 from repro.running.definitions import FILE, NAME, within
-from repro.running.departures import Departure, departures, misnamed, told
+from repro.running.departures import Departure, departures, misnamed, structural, told
+from repro.running.initial import begins
+from repro.running.origins import line_of, origins
 from repro.running.rows import stay_apart
 
 _SECONDS = 10.0  # to build or to run one
@@ -91,10 +94,12 @@ class Subject:
         is_part: bool,
         others: Sequence[Subject],
         known: Mapping[str, Any],
+        sets_values: bool,
     ) -> None:
         self.what = what
         self._call = call
         self._known = known
+        self._sets_values = sets_values
         self.symbol: str = what.__name__
         self.line = line
         self.call = call.told(self.symbol)
@@ -114,10 +119,13 @@ class Subject:
         kind = type(self.module)
         return kind.__name__ if self.module is not None and kind.__module__ == NAME else self.symbol
 
-    @property
+    @functools.cached_property
     def claim(self) -> str:
-        """The network of the catalog that its name says."""
-        return claimed(self.symbol)
+        """The network of the catalog that its name says, with a depth or a name that it is made with."""
+        given = list(self.arguments().items())
+        words = [value for _, value in given if isinstance(value, str)]
+        depths = [f"{self.symbol}{value}" for name, value in given if name == "depth" and isinstance(value, int)]
+        return next(filter(None, map(claimed, (*words, *depths, self.symbol))), "")
 
     def run(self, size: Size, batch: int = 2, training: bool = False) -> Ran:
         """What becomes of a batch of images of one size."""
@@ -173,6 +181,20 @@ class Subject:
             too_small = int(unfit[1]) < int(unfit[2]) if unfit and unfit[1] else side < _SIDES // 2
             low, high = (side + 1, high) if too_small else (low, side - 1)
         return None
+
+    @property
+    def begins(self) -> tuple[list[str], list[str], str]:
+        """Parameters whose values begin as the paper says, those that do not, and where it says so."""
+        graph = self.run(self.size).graph if self.size is not None else None
+        if graph is None or self.identity is None or self.module is None or not self._sets_values:
+            return [], [], ""
+        if sum(each.numel() for each in self.module.parameters()) > _MOST_PARAMETERS:
+            return [], [], ""
+        try:
+            with self._values() as network:
+                return begins(network, graph, self.identity, self.identified)
+        except BaseException:  # whatever third parties raise
+            return [], [], ""
 
     @property
     def convolutions(self) -> list[tuple[Any, ...]]:
@@ -232,14 +254,27 @@ class Subject:
         return self.identity.variant if self.identity else ""
 
     @property
+    def source(self) -> str:
+        """Where that network is from, as the catalog says; empty if it is not of the catalog."""
+        return models.get(self.identified).paper if self.identified in models.catalog() else ""
+
+    @property
     def told(self) -> Words:
         """What it is, in one phrase; empty if nothing can be said."""
         return told(self.identity, self.departures) if self.identity else Words("", "")
 
     @property
     def keeps_its_name(self) -> bool | None:
-        """Whether that is one that its name may stand for; None where one of the two is not known."""
-        return keeps(self.claim, self.identified) if self.claim and self.identified else None
+        """Whether its name may stand for that; None where one of the two is not known, or neither is near."""
+        if not self.claim or not self.identified or self.identity is None or self.size is None:
+            return None
+        if keeps(self.claim, self.identified):
+            return True
+        graph = self.run(self.size, training=True).graph or self.run(self.size).graph
+        if graph is None:
+            return None
+        is_one, says = (structural(graph, self.identity, name) for name in (self.identified, self.claim))
+        return None if says is None or says < max(2 * (is_one or 0), (is_one or 0) + 2) else False
 
     @property
     def misnamed(self) -> Words:
@@ -315,6 +350,11 @@ class Subject:
         work = sum(each.multiply_adds for each in layers(graph)) if graph else 0
         return work > _MOST_WORK or sum(each.numel() for each in self.module.parameters()) > _MOST_PARAMETERS
 
+    def place(self, departure: Departure) -> int | None:
+        """The line that a departure comes from: where modules are made, or else where something is done with them."""
+        made = origins(self.module) if self.module is not None else {}
+        return line_of(departure.paths, made) or self.line_of(departure.where)
+
     def line_of(self, where: str) -> int | None:
         """The line of the program's text that the place of a graph's node is; None if that is elsewhere."""
         found = _OWN_LINE.search(where)
@@ -332,7 +372,9 @@ class Subject:
             return None
         if not isinstance(module, nn.Module):
             return None
-        return Subject(self.what, self.line, Call((), keywords), module, "", 0, self.is_part, (), self._known)
+        return Subject(
+            self.what, self.line, Call((), keywords), module, "", 0, self.is_part, (), self._known, self._sets_values
+        )
 
     def _complete(self, module: nn.Module) -> None:
         """Give `forward` what it requires beside the images, where an argument or the program has it by that name."""

@@ -16,6 +16,7 @@ from repro.names import claimed
 from repro.references import without_values
 from repro.running.arguments import Call, calls, required
 from repro.running.definitions import FILE, Defined, within
+from repro.running.origins import followed
 from repro.running.subject import Subject
 
 _SECONDS = 10.0  # to build one
@@ -75,12 +76,14 @@ def _built(what: Any, made: Defined, is_part: bool, together: list[Subject]) -> 
         said, at = (first_line(error), _line_of(error)) if error else ("", 0)
         if isinstance(error, NameError) and error.name in made.lost:
             said = f"{error.name} is not there: the statement that defines it failed"
-        return Subject(what, _line(what), call, module, said, at, is_part, together, vars(made.module))
+        return Subject(
+            what, _line(what), call, module, said, at, is_part, together, vars(made.module), made.sets_values
+        )
 
     errors: list[tuple[Call, BaseException]] = []
     for call in calls(what, made):
         try:
-            with within(_SECONDS):
+            with within(_SECONDS), followed():
                 module = _on_meta_or_here(what, call)
         except BaseException as error:
             errors.append((call, error))

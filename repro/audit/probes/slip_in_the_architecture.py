@@ -36,7 +36,7 @@ def slip_in_the_architecture(subject: Subject) -> Iterator[Seen]:
     for each in () if subject.is_part else subject.departures:
         if each.severity is not Severity.NOTE:
             values = {"told": each.words, "network": each.compared_to}
-            yield Seen(values, subject.line_of(each.where), each.severity, each.confidence)
+            yield Seen(values, subject.place(each), each.severity, each.confidence)
 
 
 VALID = (

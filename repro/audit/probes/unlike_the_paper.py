@@ -2,7 +2,8 @@
 
 A batch normalisation that came later, no groups because there is one GPU, another head for fewer classes, a stem for
 small images: each makes another network than the one whose numbers the paper prints, and none is a mistake. They are
-listed once for each class, against the network that is nearest.
+listed once for each class, against the network that is nearest. Of networks that many tutorials have and no paper, such
+as a LeNet with sigmoids and max pooling, that is said too.
 
 Limits: networks that are near one of the catalog, or whose name says one.
 """
@@ -19,6 +20,7 @@ ZH = """网络与论文不同之处，都是人们常常有意改动的。
 后来才有的批归一化、只有一块 GPU 所以不分组、类别少所以换了头部、
 图像小所以换了开头：每一处都使它不再是论文里给出数字的那个网络，但都不算错。
 每个类列一次，与最接近的网络对照。
+有些网络许多教程都有、论文里却没有，例如用 sigmoid 和最大池化的 LeNet，也会说明。
 
 局限：只看与目录里某个网络接近、或名字说出其中之一的网络。
 """
@@ -32,9 +34,12 @@ ZH = """网络与论文不同之处，都是人们常常有意改动的。
     zh="与论文对照，{told}：{departures}",
 )
 def unlike_the_paper(subject: Subject) -> Iterator[Seen]:
-    found = [each for each in subject.departures if each.severity is Severity.NOTE]
+    found = [each.words for each in subject.departures if each.severity is Severity.NOTE]
+    found += [Words(f"it is in {subject.source}", f"它不在任何论文里（{subject.source}）")] * subject.source.startswith(
+        "no paper"
+    )
     if found and not subject.is_part:
-        told = Words("; ".join(each.words.en for each in found), "；".join(each.words.zh for each in found))
+        told = Words("; ".join(each.en for each in found), "；".join(each.zh for each in found))
         yield Seen({"told": subject.told, "departures": told})
 
 

@@ -42,6 +42,7 @@ _MEASURES = {
     "auxiliary": ("order_of_outputs",),
 }
 
+_MADE = frozenset({"width", "kernel", "stride", "padding", "groups", "pool", "edge", "extra", "widths", "scale"})
 _OPTIONAL = ("lrn", "dropout", "activation", "norm")  # what a layer may have or not: a paper says where it is
 
 
@@ -57,6 +58,7 @@ class Departure:
     count       places
     locus       where the paper says what it should be; empty if no paper does
     compared_to the network of the catalog
+    paths       of the modules that were made otherwise; none where something else is done with what they give
     """
 
     kind: str
@@ -67,6 +69,7 @@ class Departure:
     count: int
     locus: str
     compared_to: str
+    paths: tuple[str, ...] = ()
 
 
 def departures(graph: Graph, identity: Identity, claim: str = "") -> tuple[Departure, ...]:
@@ -98,6 +101,17 @@ def departures(graph: Graph, identity: Identity, claim: str = "") -> tuple[Depar
     return tuple(_departure(cause, court, teller, variant) for cause in told)
 
 
+def structural(graph: Graph, identity: Identity, name: str) -> int | None:
+    """How many layers are other ones than in a network of the catalog or of a library; None if it is not to be had.
+
+    graph: as for `departures`. What is only done with their values, such as a normalisation, does not count.
+    """
+    here, there = read(graph), counterpart(name, identity.input_size, identity.classes, graph.training)
+    if not there:
+        return None
+    return sum(change.kind in STRUCTURAL for change in changes(here, there, pairs(here, there)))
+
+
 def _departure(cause: Cause, court: Court, teller: Teller, variant: str) -> Departure:
     severity, confidence = court.judge(cause)
     first = cause.changes[0]
@@ -108,7 +122,8 @@ def _departure(cause: Cause, court: Court, teller: Teller, variant: str) -> Depa
     words = teller.words(cause)
     if source:
         words = Words(f"{words.en} ({source})", f"{words.zh}（{source}）")
-    return Departure(cause.kind, words, severity, confidence, where, count, source, variant)
+    paths = tuple(change.here.path for change in cause.changes if change.here is not None and cause.kind in _MADE)
+    return Departure(cause.kind, words, severity, confidence, where, count, source, variant, paths)
 
 
 def told(identity: Identity, found: Sequence[Departure]) -> Words:
@@ -144,4 +159,4 @@ def _adapted(base: Words, identity: Identity, made_for: Size) -> Words:
     return Words(f"{base.en} adapted to {en}", f"改为处理{zh}图像的 {base.zh}")
 
 
-__all__ = ["Departure", "departures", "misnamed", "told"]
+__all__ = ["Departure", "departures", "misnamed", "structural", "told"]
