@@ -59,6 +59,8 @@ class Departure(Protocol):
     @property
     def confidence(self) -> Confidence: ...
     @property
+    def kind(self) -> str: ...
+    @property
     def compared_to(self) -> str: ...
 
 
@@ -178,12 +180,16 @@ class Seen:
                 program's text, under a name that ends in `line`, its number
     line        that it is about; None: where the network begins
     severity    in place of the probe's, likewise the confidence
+    confirms    of the probe's, the codes of the rules that tell this very thing; None: all
+    about       a name that has to be in the evidence of what a rule has found; empty: anything
     """
 
     values: Mapping[str, Any] = field(default_factory=dict)
     line: int | None = None
     severity: Severity | None = None
     confidence: Confidence | None = None
+    confirms: tuple[str, ...] | None = None
+    about: str = ""
 
 
 Check = Callable[[Subject], Iterator[Seen]]

@@ -177,22 +177,29 @@ class Program:
         return ".".join([first, *reversed(parts)]) if first else None
 
     @cached_property
-    def _rows(self) -> list[str]:
+    def rows(self) -> list[str]:
+        """The lines of its text."""
         return self.text.split("\n")
 
     def place(self, node: ast.AST) -> Place:
         """Where a node stood in the document."""
         line = int(getattr(node, "lineno", 1))
         end = int(getattr(node, "end_lineno", None) or line)
-        start_column = self._character(line, int(getattr(node, "col_offset", 0)))
-        end_column = self._character(end, int(getattr(node, "end_col_offset", None) or 0))
+        start_column, end_column = self.columns(node)
         if self.lines is None:
             return Place(None, line, start_column + 1, end, end_column + 1, line)
         return span(self.lines[line - 1], start_column, self.lines[end - 1], end_column)
 
+    def columns(self, node: ast.AST) -> tuple[int, int]:
+        """The characters, from 0, that a node begins with in its first line, and ends before in its last."""
+        line = int(getattr(node, "lineno", 1))
+        end = int(getattr(node, "end_lineno", None) or line)
+        start_column = self._character(line, int(getattr(node, "col_offset", 0)))
+        return start_column, self._character(end, int(getattr(node, "end_col_offset", None) or 0))
+
     def _character(self, line: int, offset: int) -> int:
         """The column of a node, which Python counts in bytes."""
-        row = self._rows[line - 1] if line <= len(self._rows) else ""
+        row = self.rows[line - 1] if line <= len(self.rows) else ""
         return offset if row.isascii() else len(row.encode()[:offset].decode(errors="ignore"))
 
     def symbol(self, node: ast.AST) -> str:

@@ -5,13 +5,14 @@ from __future__ import annotations
 import ast
 import importlib
 import pkgutil
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cache
 from typing import Any
 
 from repro.audit.described import Described, named
 from repro.audit.finding import Confidence, Finding, Place, Severity, Words
+from repro.audit.fixes.edit import Edit
 from repro.audit.program import Program
 
 
@@ -32,6 +33,7 @@ class Hit:
 
 
 Check = Callable[[Program], Iterator[Hit]]
+Fix = Callable[[Program, Hit], Iterator[Edit]]
 
 
 @dataclass(frozen=True)
@@ -43,12 +45,27 @@ class Rule(Described):
     def findings(self, program: Program) -> Iterator[Finding]:
         """What it finds in a program."""
         for hit in self.check(program):
-            place = hit.at if isinstance(hit.at, Place) else program.place(hit.at)
-            symbol = "" if isinstance(hit.at, Place) else program.symbol(hit.at)
-            severity, confidence = hit.severity or self.severity, hit.confidence or self.confidence
-            message = self.message.format(**hit.values)
-            evidence = dict(_evidence(hit.values))
-            yield Finding(self.code, self.name, severity, confidence, message, program.path, place, symbol, evidence)
+            yield self.finding(program, hit)
+
+    def finding(self, program: Program, hit: Hit) -> Finding:
+        """What is said of one place."""
+        place = hit.at if isinstance(hit.at, Place) else program.place(hit.at)
+        symbol = "" if isinstance(hit.at, Place) else program.symbol(hit.at)
+        severity, confidence = hit.severity or self.severity, hit.confidence or self.confidence
+        message = self.message.format(**hit.values)
+        evidence = dict(_evidence(hit.values))
+        return Finding(self.code, self.name, severity, confidence, message, program.path, place, symbol, evidence)
+
+    @property
+    def fix(self) -> Fix | None:
+        """What repairs one place, where nothing is to be judged: `fix` of its file, with the cases `FIXED`."""
+        found: Fix | None = getattr(self.module, "fix", None)
+        return found
+
+    @property
+    def fixed(self) -> Sequence[tuple[str, str]]:
+        """Programs before and after."""
+        return tuple(getattr(self.module, "FIXED", ()))
 
 
 def _evidence(values: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
@@ -35,7 +36,7 @@ class Shown:
     symbol  the class or function that it is about
     parts   the classes of the program that the network is made of: one of them may be what a rule has found it in
     line    of the program's text; 0: where the symbol begins
-    values  see `repro.audit.probe.Seen`
+    values  see `repro.audit.probe.Seen`, likewise for the rest
     """
 
     probe: Probe
@@ -45,6 +46,8 @@ class Shown:
     severity: Severity | None = None
     confidence: Confidence | None = None
     parts: frozenset[str] = frozenset()
+    confirms: frozenset[str] = frozenset()
+    about: str = ""
 
     def finding(self, program: Program) -> Finding:
         """As a finding of its own."""
@@ -83,7 +86,9 @@ def merged(program: Program, findings: Sequence[Finding], shown: Sequence[Shown]
 
 
 def _is_same(one: Finding, shown: Shown, own: Finding) -> bool:
-    if one.code not in shown.probe.confirms:
+    if one.code not in shown.confirms & shown.probe.confirms:
+        return False
+    if shown.about and shown.about not in re.findall(r"\w+", " ".join(map(str, one.evidence.values()))):
         return False
     if one.symbol.partition(".")[0] in {shown.symbol, *shown.parts}:
         return True

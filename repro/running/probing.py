@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterator, Mapping
+import time
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict
 from typing import Any
 
@@ -21,6 +22,8 @@ from repro.running.origins import followed
 from repro.running.subject import Subject
 from repro.running.subjects import subjects
 
+_ENOUGH = 40.0  # seconds; a run is ended after sixty
+
 
 def warm() -> None:
     """Trace a network, so that what torch imports for that is there before the first run."""
@@ -33,58 +36,94 @@ def probed(payload: Mapping[str, Any]) -> dict[str, Any]:
     """What the networks of a program are, and what the probes see of them.
 
     payload: its `text`, the imports that it leaves out, `missing`, and the `codes` of the probes. The lines are those
-    of the text.
+    of the text. After `_ENOUGH` seconds the networks that are left are named, and no more is said of them.
     """
+    late = time.monotonic() + _ENOUGH
     with followed():
         made = run(payload["text"], payload["missing"])
-    found = subjects(made)
-    asked = [probe for probe in probes() if probe.code in payload["codes"]]
-    return {
-        "networks": [_entry(each) for each in found if not each.is_function or each.identity or each.size is None],
-        "failures": [{"line": each.line, "error": each.error} for each in made.failures],
-        "measured": _measured(found),
-        "seen": list(_seen(found, asked)),
-    }
+    asked = _Asked([probe for probe in probes() if probe.code in payload["codes"]])
+    networks: list[dict[str, Any]] = []
+    numbers: dict[str, list[dict[str, Any]]] = {}
+    seen: list[dict[str, Any]] = []
+    for each in subjects(made):
+        if time.monotonic() > late:
+            networks.append(_entry(each) | {"error": f"left out: those before it took {_ENOUGH:.0f} s"})
+            continue
+        if not each.is_function or each.identity or each.size is None:  # others give parts, as `make_layers` does
+            networks.append(_entry(each) | _identified(each))
+        found = _measured(each)
+        if found is not None:
+            numbers.setdefault(each.symbol, []).append(found)
+        seen += asked.of(each)
+    failures = [{"line": each.line, "error": each.error} for each in made.failures]
+    return {"networks": networks, "failures": failures, "measured": numbers, "seen": seen}
 
 
-def _measured(found: list[Subject]) -> dict[str, list[dict[str, Any]]]:
-    """What was measured of each class and function, one entry for each network of it."""
-    told: dict[str, list[dict[str, Any]]] = {}
-    for each in found:
-        graph = each.run(each.size).graph if each.size is not None else None
-        if graph is not None and each.size is not None and each.module is not None:
-            training = each.run(each.size, training=True).graph
-            entry = {**measured(each.module, graph, training), **printed(each.module, graph)}
-            told.setdefault(each.symbol, []).append(entry)
-    return told
+def _measured(subject: Subject) -> dict[str, Any] | None:
+    """What is measured of one network for the claims that are made of it; None if it could not be run."""
+    graph = subject.run(subject.size).graph if subject.size is not None else None
+    if graph is None or subject.size is None or subject.module is None:
+        return None
+    training = subject.run(subject.size, training=True).graph
+    return {**measured(subject.module, graph, training), **printed(subject.module, graph)}
 
 
-def _seen(found: list[Subject], asked: list[Probe]) -> Iterator[dict[str, Any]]:
-    kinds: set[str] = set()
-    told: set[tuple[str, int | None]] = set()
-    for subject in found:
-        first_of_its_kind = subject.kind not in kinds
-        kinds.add(subject.kind)
-        for probe in asked:
-            if probe.of_class and not first_of_its_kind:
+class _Asked:
+    """The probes, and what they have seen."""
+
+    def __init__(self, asked: Sequence[Probe]) -> None:
+        self._asked = asked
+        self._kinds: set[str] = set()
+        self._told: set[tuple[str, int]] = set()
+
+    def of(self, subject: Subject) -> Iterator[dict[str, Any]]:
+        """What they see of one network; of a class only the first is asked what is about the class."""
+        is_first = subject.kind not in self._kinds
+        self._kinds.add(subject.kind)
+        for probe in self._asked:
+            if probe.of_class and not is_first:
                 continue
             symbol = subject.kind if probe.of_class else subject.symbol
             try:
                 for each in probe.check(subject):
-                    if each.line and (probe.code, each.line) in told:
+                    if each.line and (probe.code, each.line) in self._told:
                         continue  # many functions may build networks of one class
-                    told.add((probe.code, each.line))
-                    yield {"code": probe.code, "symbol": symbol, "parts": subject.parts, **_plain(each)}
+                    self._told.add((probe.code, each.line or 0))
+                    yield {"code": probe.code, "symbol": symbol, "parts": subject.parts, **_plain(each, probe)}
             except Exception as error:  # third-party code has the last word in every call
                 sys.stderr.write(f"{probe.code} {symbol}: {first_line(error)}\n")
 
 
-def _plain(seen: Seen) -> dict[str, Any]:
-    values = {name: asdict(each) if isinstance(each, Words) else each for name, each in seen.values.items()}
-    return {"line": seen.line, "values": values, "severity": seen.severity, "confidence": seen.confidence}
+def _plain(seen: Seen, probe: Probe) -> dict[str, Any]:
+    return {
+        "line": seen.line,
+        "values": {name: asdict(each) if isinstance(each, Words) else each for name, each in seen.values.items()},
+        "severity": seen.severity,
+        "confidence": seen.confidence,
+        "confirms": sorted(probe.confirms if seen.confirms is None else seen.confirms),
+        "about": seen.about,
+    }
 
 
 def _entry(subject: Subject) -> dict[str, Any]:
+    """A network by its name alone."""
+    return {
+        "symbol": subject.symbol,
+        "line": subject.line,
+        "call": subject.call,
+        "claims": subject.claim,
+        "identified": "",
+        "distance": 0,
+        "told": asdict(Words("", "")),
+        "differences": [],
+        "keeps_its_name": None,
+        "error": subject.error,
+        "is_part": subject.is_part,
+    }
+
+
+def _identified(subject: Subject) -> dict[str, Any]:
+    """What it is."""
     found = subject.identity
     error = subject.error
     if subject.module is not None and subject.size is None:
@@ -92,15 +131,10 @@ def _entry(subject: Subject) -> dict[str, Any]:
     elif subject.module is not None and found is None:
         error = "it returns no row of numbers for each image"
     return {
-        "told": asdict(subject.told),
-        "symbol": subject.symbol,
-        "line": subject.line,
-        "call": subject.call,
-        "claims": subject.claim,
         "identified": subject.identified,
         "distance": found.distance if found else 0,
+        "told": asdict(subject.told),
         "differences": [asdict(each.words) for each in subject.departures],
         "keeps_its_name": subject.keeps_its_name,
         "error": error,
-        "is_part": subject.is_part,
     }

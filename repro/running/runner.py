@@ -151,6 +151,8 @@ def _shown(value: Any, program: Program, asked: Sequence[Probe]) -> list[Shown]:
                 Severity(severity) if severity else None,
                 Confidence(confidence) if confidence else None,
                 frozenset(map(_text, _list(each["parts"]))),
+                frozenset(map(_text, _list(each["confirms"]))),
+                _text(each["about"]),
             )
         )
         found[-1].finding(program)  # what does not fill its message is not ours

@@ -49,7 +49,7 @@ def argument_without_effect(subject: Subject) -> Iterator[Seen]:
         other = _other(value)
         changed = subject.again(**{name: other})
         if changed is not None and changed.module is not None and subject.is_same(changed):
-            yield Seen({"argument": name, "value": value, "other": other})
+            yield Seen({"argument": name, "value": value, "other": other}, about=name)
 
 
 def _other(value: float) -> Any:

@@ -23,20 +23,23 @@ ZH = """网络有一处与论文不同，而且不会、或几乎不会是有意
 """
 
 
+_RULES = {"activation": ("CNN409", "CNN410"), "bare": ("CNN409", "CNN410"), "epsilon": ("CNN214",)}  # by kind
+
+
 @probe(
     "CNN815",
     Severity.BUG,
     Confidence.MEDIUM,
     en="{told}; otherwise it is {network}",
     zh="{told}；其余部分是 {network}",
-    confirms=("CNN409", "CNN410", "CNN411"),
+    confirms=("CNN214", "CNN409", "CNN410"),
     of_class=False,
 )
 def slip_in_the_architecture(subject: Subject) -> Iterator[Seen]:
     for each in () if subject.is_part else subject.departures:
         if each.severity is not Severity.NOTE:
             values = {"told": each.words, "network": each.compared_to}
-            yield Seen(values, subject.place(each), each.severity, each.confidence)
+            yield Seen(values, subject.place(each), each.severity, each.confidence, _RULES.get(each.kind, ()))
 
 
 VALID = (
