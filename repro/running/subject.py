@@ -81,7 +81,11 @@ class Ran:
 
 
 class Subject:
-    """A network of a program; see `repro.audit.probe.Subject`. what: the class or function that makes it."""
+    """A network of a program; see `repro.audit.probe.Subject`.
+
+    what  the class or function that makes it
+    used  by another class (True) or function (False) of the program; None: by none
+    """
 
     def __init__(
         self,
@@ -91,7 +95,7 @@ class Subject:
         module: nn.Module | None,
         error: str,
         failed_at: int,
-        is_part: bool,
+        used: bool | None,
         others: Sequence[Subject],
         known: Mapping[str, Any],
         sets_values: bool,
@@ -106,12 +110,19 @@ class Subject:
         self.module = module
         self.error = error
         self.failed_at = failed_at
-        self.is_part = is_part
+        self._used = used
         self.others = others
         self.lacks: tuple[str, ...] = ()
         self._runs: dict[tuple[Size, int, bool], Ran] = {}
         if module is not None:
             self._complete(module)
+
+    @property
+    def is_part(self) -> bool:
+        """Whether other networks of the program are made of it; no function that gives one for images is."""
+        if self._used is True or any(self.kind in each.parts and self.kind != each.kind for each in self.others):
+            return True
+        return self._used is False and self.is_function and self.module is not None and self.size is None
 
     @property
     def kind(self) -> str:
@@ -373,7 +384,7 @@ class Subject:
         if not isinstance(module, nn.Module):
             return None
         return Subject(
-            self.what, self.line, Call((), keywords), module, "", 0, self.is_part, (), self._known, self._sets_values
+            self.what, self.line, Call((), keywords), module, "", 0, self._used, (), self._known, self._sets_values
         )
 
     def _complete(self, module: nn.Module) -> None:

@@ -31,7 +31,7 @@ def subjects(made: Defined) -> list[Subject]:
     parts = _parts(made.tree)
     together: list[Subject] = []
     for what in sorted(found, key=_line):
-        together += _built(what, made, what.__name__ in parts, together)
+        together += _built(what, made, parts.get(what.__name__), together)
     given = {each.kind for each in together if each.symbol != each.kind}
     return [each for each in together if each.symbol not in given or not required(each.what)]
 
@@ -51,16 +51,18 @@ def _returns(value: Any) -> bool:
     return any(isinstance(node, ast.Return) and node.value is not None for node in ast.walk(tree))
 
 
-def _parts(tree: ast.Module) -> frozenset[str]:
-    """What the classes of a program speak of: mostly the blocks that they are made of."""
-    return frozenset(
-        node.id
-        for kind in ast.walk(tree)
-        if isinstance(kind, ast.ClassDef)
-        for statement in kind.body
-        for node in ast.walk(statement)
-        if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Load) and node.id != kind.name
-    )
+def _parts(tree: ast.Module) -> dict[str, bool]:
+    """What other classes and functions of a program speak of -> whether it is a class that does.
+
+    Classes speak of the blocks that they are made of, functions of these and of the networks that they give.
+    """
+    found: dict[str, bool] = {}
+    for each in ast.walk(tree):
+        if isinstance(each, ast.ClassDef | ast.FunctionDef):
+            for node in (node for statement in each.body for node in ast.walk(statement)):
+                if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Load) and node.id != each.name:
+                    found[node.id] = found.get(node.id, False) or isinstance(each, ast.ClassDef)
+    return found
 
 
 def _line(value: Any) -> int:
@@ -69,16 +71,14 @@ def _line(value: Any) -> int:
     return min((each.__code__.co_firstlineno for each in methods), default=0)
 
 
-def _built(what: Any, made: Defined, is_part: bool, together: list[Subject]) -> Iterator[Subject]:
+def _built(what: Any, made: Defined, used: bool | None, together: list[Subject]) -> Iterator[Subject]:
     """Its networks, one for each way to call it that takes other classes; none of what gives something else."""
 
     def made_of(call: Call, module: nn.Module | None, error: BaseException | None = None) -> Subject:
         said, at = (first_line(error), _line_of(error)) if error else ("", 0)
         if isinstance(error, NameError) and error.name in made.lost:
             said = f"{error.name} is not there: the statement that defines it failed"
-        return Subject(
-            what, _line(what), call, module, said, at, is_part, together, vars(made.module), made.sets_values
-        )
+        return Subject(what, _line(what), call, module, said, at, used, together, vars(made.module), made.sets_values)
 
     errors: list[tuple[Call, BaseException]] = []
     for call in calls(what, made):

@@ -22,7 +22,9 @@ def numbers(claim: Claim, measured: Mapping[str, Any]) -> list[float]:
             return [each * count for count in _parameters(claim, of)]
         case "layers":
             weighted = of["convolutions"] + of["linears"]
-            return [of["depth"], of["depth"] + of["pools"], weighted] if of["depth"] else []
+            # arXiv:1605.07146 counts the convolutions, those of three shortcuts too, and no linear layer: WRN-40
+            counts = [of["depth"], of["depth"] + of["pools"], weighted, of["convolutions"]]
+            return counts if of["depth"] else []
         case "convolutions":
             ways = {of["convolutions"], of["convolutions_on_the_way"]}
             return sorted(ways | {each - of["full_windows"] for each in ways})

@@ -41,7 +41,7 @@ ZH = """有的参数不起作用：无论给什么值，网络都一样。
     of_class=False,
 )
 def argument_without_effect(subject: Subject) -> Iterator[Seen]:
-    if subject.module is None or subject.size is None or subject.is_part:
+    if subject.module is None or subject.size is None or subject.is_part or not list(subject.module.parameters()):
         return
     tried = [(name, value) for name, value in subject.arguments().items() if not _OTHERWISE.search(name)]
     numbers = [(name, value) for name, value in tried if isinstance(value, int | float)]
