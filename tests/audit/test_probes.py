@@ -71,3 +71,42 @@ def test_a_probe_confirms_rules_that_there_are(probe: Probe) -> None:
 def test_to_know_the_probes_takes_no_torch() -> None:
     code = "import sys; from repro.audit.known import known; assert known(); sys.exit('torch' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
+
+
+# What is built -> what its function is called: each of the networks by the depth of the one before it, and the first by
+# the deepest.
+MIX_UPS = [
+    *[(f"vgg{made}", f"vgg{said}") for made, said in ((11, 13), (13, 16), (16, 19), (19, 11))],
+    *[(f"resnet{made}", f"resnet{said}") for made, said in ((18, 34), (34, 50), (50, 101), (101, 152))],
+]
+
+
+@pytest.mark.parametrize(("made", "said"), MIX_UPS)
+def test_a_depth_under_the_name_of_another_is_told(made: str, said: str) -> None:
+    text = f"import torch\nfrom repro import models\ndef {said}():\n    return models.build({made!r})\n"
+    asked = [each for each in known() if each.name == "not-what-it-is-called"]
+    told = audited(Document("case.py", text, "utf-8"), asked, Here())
+    (found,) = told.findings
+    assert (found.place.line, found.severity.value) == (3, "bug")
+    assert (found.evidence["identified"], found.evidence["claims"]) == (made, said)
+    proper = [name.replace("vgg", "VGG-").replace("resnet", "ResNet-") for name in (made, said)]
+    assert re.search(f"this is {proper[0]}\\b.*; its name says {proper[1]}\\b", found.message.en)
+
+
+def test_one_altered_branch_is_told_where_it_is_made() -> None:
+    text = """import torch
+from torch import nn
+from repro import models
+def googlenet():
+    network = models.build("googlenet")
+    network.inception_4c.branch5x5[1][0] = nn.Conv2d(24, 64, 3, padding=1)
+    return network
+"""
+    asked = [each for each in known() if each.name in ("not-what-it-is-called", "slip-in-the-architecture")]
+    told = audited(Document("case.py", text, "utf-8"), asked, Here())
+    (found,) = told.findings
+    assert (found.code, found.place.line) == ("CNN815", 6)
+    assert "inception_4c.branch5x5" in found.message.en
+    assert "3x3 instead of 5x5" in found.message.en
+    assert told.run is not None
+    assert [each.identified for each in told.run.networks] == ["googlenet"]
