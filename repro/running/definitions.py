@@ -77,10 +77,14 @@ class Defined:
     failures: list[Failure] = field(default_factory=list)
 
     @functools.cached_property
-    def sets_values(self) -> bool:
-        """Whether its text gives parameters values of its own."""
-        attributes = (each.attr for each in ast.walk(self.tree) if isinstance(each, ast.Attribute))
-        return any(each in _FILLS for each in attributes)
+    def setters(self) -> frozenset[str]:
+        """The classes and functions in the text of which parameters are given values."""
+        return frozenset(
+            each.name
+            for each in self.tree.body
+            if isinstance(each, ast.ClassDef | ast.FunctionDef)
+            and any(isinstance(node, ast.Attribute) and node.attr in _FILLS for node in ast.walk(each))
+        )
 
     def own(self) -> list[Any]:
         """The classes and functions that it defines, each once."""

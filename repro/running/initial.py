@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import torch
 from torch import nn
 
 from repro import models
 from repro.graph import Graph
 from repro.identity import Identity
-from repro.initialisation import fits, matches, samples
+from repro.initialisation import beside_of, fits, matches, measure
 from repro.models._catalog import initialisation_of
 from repro.running.departures.catalog import counterpart
 from repro.running.departures.pairing import pairs
@@ -38,11 +37,15 @@ def begins(network: nn.Module, graph: Graph, identity: Identity, name: str) -> t
             pattern = matches([theirs], initialisation.rules).get(theirs)
             if key in own and pattern:
                 laws[key] = initialisation.rules[pattern]
-    with torch.no_grad():
-        drawn = samples(network)
-    kept = {key: fits(key, drawn, text) for key, text in laws.items()}
-    left = [key for key, fit in kept.items() if not fit]
-    followed = any(fit and key.endswith("weight") for key, fit in kept.items())
-    if not followed or not all(fits(key, drawn, _DEFAULT) for key in left):
+    tensors = dict(network.named_parameters())
+    kept: dict[str, bool] = {}
+    for key, text in laws.items():
+        beside = beside_of(key)
+        drawn = {each: measure(tensors[each].detach()) for each in {key, beside} if each in tensors}
+        kept[key] = fits(key, drawn, text)
+        if not kept[key] and not fits(key, drawn, _DEFAULT):
+            return [], [], ""
+    if not any(fit and key.endswith("weight") for key, fit in kept.items()):
         return [], [], ""
-    return [key for key, fit in kept.items() if fit], left, initialisation.locus
+    held, left = ([key for key, fit in kept.items() if fit is wanted] for wanted in (True, False))
+    return held, left, initialisation.locus

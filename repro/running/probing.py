@@ -35,8 +35,9 @@ def warm() -> None:
 def probed(payload: Mapping[str, Any]) -> dict[str, Any]:
     """What the networks of a program are, and what the probes see of them.
 
-    payload: its `text`, the imports that it leaves out, `missing`, and the `codes` of the probes. The lines are those
-    of the text. After `_ENOUGH` seconds the networks that are left are named, and no more is said of them.
+    payload: its `text`, the imports that it leaves out, `missing`, the `codes` of the probes, and which `share` of the
+    networks is asked, as (number, of how many). The lines are those of the text. After `_ENOUGH` seconds the networks
+    that are left are named, and no more is said of them.
     """
     late = time.monotonic() + _ENOUGH
     with followed():
@@ -45,16 +46,20 @@ def probed(payload: Mapping[str, Any]) -> dict[str, Any]:
     networks: list[dict[str, Any]] = []
     numbers: dict[str, list[dict[str, Any]]] = {}
     seen: list[dict[str, Any]] = []
-    for each in subjects(made):
+    share, shares = payload["share"]
+    for number, each in enumerate(subjects(made)):
+        is_first = asked.meets(each)
+        if number % shares != share:
+            continue
         if time.monotonic() > late:
-            networks.append(_entry(each) | {"error": f"left out: those before it took {_ENOUGH:.0f} s"})
+            networks.append(_entry(each, number) | {"error": f"left out: those before it took {_ENOUGH:.0f} s"})
             continue
         if not each.is_function or each.identity or each.size is None:  # others give parts, as `make_layers` does
-            networks.append(_entry(each) | _identified(each))
+            networks.append(_entry(each, number) | _identified(each))
         found = _measured(each)
         if found is not None:
             numbers.setdefault(each.symbol, []).append(found)
-        seen += asked.of(each)
+        seen += asked.of(each, is_first)
     failures = [{"line": each.line, "error": each.error} for each in made.failures]
     return {"networks": networks, "failures": failures, "measured": numbers, "seen": seen}
 
@@ -74,21 +79,21 @@ class _Asked:
     def __init__(self, asked: Sequence[Probe]) -> None:
         self._asked = asked
         self._kinds: set[str] = set()
-        self._told: set[tuple[str, int]] = set()
 
-    def of(self, subject: Subject) -> Iterator[dict[str, Any]]:
-        """What they see of one network; of a class only the first is asked what is about the class."""
+    def meets(self, subject: Subject) -> bool:
+        """Whether a network is the first of its class: that is asked what is about the class."""
         is_first = subject.kind not in self._kinds
         self._kinds.add(subject.kind)
+        return is_first
+
+    def of(self, subject: Subject, is_first: bool) -> Iterator[dict[str, Any]]:
+        """What they see of one network."""
         for probe in self._asked:
             if probe.of_class and not is_first:
                 continue
             symbol = subject.kind if probe.of_class else subject.symbol
             try:
                 for each in probe.check(subject):
-                    if each.line and (probe.code, each.line) in self._told:
-                        continue  # many functions may build networks of one class
-                    self._told.add((probe.code, each.line or 0))
                     yield {"code": probe.code, "symbol": symbol, "parts": subject.parts, **_plain(each, probe)}
             except Exception as error:  # third-party code has the last word in every call
                 sys.stderr.write(f"{probe.code} {symbol}: {first_line(error)}\n")
@@ -105,9 +110,10 @@ def _plain(seen: Seen, probe: Probe) -> dict[str, Any]:
     }
 
 
-def _entry(subject: Subject) -> dict[str, Any]:
+def _entry(subject: Subject, number: int) -> dict[str, Any]:
     """A network by its name alone."""
     return {
+        "number": number,
         "symbol": subject.symbol,
         "line": subject.line,
         "call": subject.call,

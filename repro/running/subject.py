@@ -5,7 +5,7 @@ from __future__ import annotations
 import functools
 import inspect
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
@@ -98,12 +98,12 @@ class Subject:
         used: bool | None,
         others: Sequence[Subject],
         known: Mapping[str, Any],
-        sets_values: bool,
+        setters: Collection[str],
     ) -> None:
         self.what = what
         self._call = call
         self._known = known
-        self._sets_values = sets_values
+        self._setters = setters
         self.symbol: str = what.__name__
         self.line = line
         self.call = call.told(self.symbol)
@@ -197,7 +197,12 @@ class Subject:
     def begins(self) -> tuple[list[str], list[str], str]:
         """Parameters whose values begin as the paper says, those that do not, and where it says so."""
         graph = self.run(self.size).graph if self.size is not None else None
-        if graph is None or self.identity is None or self.module is None or not self._sets_values:
+        if (
+            graph is None
+            or self.identity is None
+            or self.module is None
+            or not {self.symbol, *self.parts} & {*self._setters}
+        ):
             return [], [], ""
         if sum(each.numel() for each in self.module.parameters()) > _MOST_PARAMETERS:
             return [], [], ""
@@ -384,7 +389,7 @@ class Subject:
         if not isinstance(module, nn.Module):
             return None
         return Subject(
-            self.what, self.line, Call((), keywords), module, "", 0, self._used, (), self._known, self._sets_values
+            self.what, self.line, Call((), keywords), module, "", 0, self._used, (), self._known, self._setters
         )
 
     def _complete(self, module: nn.Module) -> None:

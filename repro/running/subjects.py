@@ -78,7 +78,7 @@ def _built(what: Any, made: Defined, used: bool | None, together: list[Subject])
         said, at = (first_line(error), _line_of(error)) if error else ("", 0)
         if isinstance(error, NameError) and error.name in made.lost:
             said = f"{error.name} is not there: the statement that defines it failed"
-        return Subject(what, _line(what), call, module, said, at, used, together, vars(made.module), made.sets_values)
+        return Subject(what, _line(what), call, module, said, at, used, together, vars(made.module), made.setters)
 
     errors: list[tuple[Call, BaseException]] = []
     for call in calls(what, made):
