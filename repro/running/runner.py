@@ -32,6 +32,10 @@ _WARM = "repro.running.probing:warm"
 _MODULES = ("torch", "torchvision", "repro.running.probing")
 _LIMITS = Limits(seconds=60.0, memory=6 << 30)
 _SHARES = 2  # of the networks of a program: each has a process, which takes a few seconds and 400 MB
+_UNREADABLE = (
+    *(TypeError, KeyError, ValueError, AttributeError),
+    *(IndexError, ArithmeticError, RecursionError, AssertionError),
+)
 _LONGEST = 500  # characters of what was printed
 _ENDED = Words("its code was not run to the end: {ending}{detail}", "代码没有运行到底：{ending}{detail}")
 
@@ -88,7 +92,7 @@ class Runner:
                 )
                 false = [_refuted(program, each) for each in judged if each.holds is False]
                 return Ran(run, told.shown(value, program, probes), false)
-            except (TypeError, KeyError, ValueError, AttributeError):  # written by something else than ours
+            except _UNREADABLE:  # written by something else than ours
                 outcome = replace(outcome, ended="forged")
         last = (outcome.output.strip().splitlines() or [""])[-1] * (outcome.ended == "exit")
         detail = outcome.detail or last[:_LONGEST]

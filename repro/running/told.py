@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Sequence
 from typing import Any
@@ -15,6 +16,8 @@ from repro.running.definitions import FILE
 
 _OWN_LINE = re.compile(re.escape(FILE) + r":(\d+)")
 _LONGEST = 500  # characters of one sentence
+_MOST = 5000  # entries of a list
+_LARGEST = 1 << 53
 
 
 def together(values: Sequence[Any]) -> dict[str, Any]:
@@ -25,7 +28,7 @@ def together(values: Sequence[Any]) -> dict[str, Any]:
         for symbol, found in dict(value["measured"]).items():
             measured.setdefault(symbol, []).extend(_list(found))
     return {
-        "networks": sorted(networks, key=lambda each: int(each["number"])),
+        "networks": sorted(networks, key=lambda each: _number(each["number"])),
         "failures": values[0]["failures"],
         "measured": measured,
         "seen": [each for value in values for each in _list(value["seen"])],
@@ -39,12 +42,14 @@ def networks(value: Any, program: Program) -> tuple[Network, ...]:
 
 def left_out(value: Any, program: Program) -> tuple[tuple[Place, str], ...]:
     """The statements that failed. Raises as `networks`."""
-    return tuple((line_place(program, int(each["line"])), _text(each["error"])) for each in _list(value["failures"]))
+    return tuple(
+        (line_place(program, _number(each["line"])), _text(each["error"])) for each in _list(value["failures"])
+    )
 
 
 def _network(told: Any, program: Program) -> Network:
     kept = told["keeps_its_name"]
-    symbol, line = _text(told["symbol"]), int(told["line"])
+    symbol, line = _text(told["symbol"]), _number(told["line"])
     known = any(each.name == symbol for each in program.named)
     return Network(
         symbol=symbol,
@@ -52,7 +57,7 @@ def _network(told: Any, program: Program) -> Network:
         call=_text(told["call"]),
         claims=_text(told["claims"]),
         identified=_text(told["identified"]),
-        distance=int(told["distance"]),
+        distance=_number(told["distance"]),
         told=_words(told["told"], program),
         differences=tuple(_words(each, program) for each in _list(told["differences"])),
         keeps_its_name=None if kept is None else bool(kept),
@@ -67,7 +72,7 @@ def shown(value: Any, program: Program, asked: Sequence[Probe]) -> list[Shown]:
     found: list[Shown] = []
     told: set[tuple[Any, int]] = set()
     for each in _list(value["seen"]):
-        place = each["code"], int(each["line"] or 0)
+        place = each["code"], _number(each["line"] or 0)
         if place[1] and place in told:
             continue  # many functions may build networks of one class
         told.add(place)
@@ -77,7 +82,7 @@ def shown(value: Any, program: Program, asked: Sequence[Probe]) -> list[Shown]:
             Shown(
                 by_code[each["code"]],
                 _text(each["symbol"]),
-                int(each["line"] or 0),
+                _number(each["line"] or 0),
                 values,
                 Severity(severity) if severity else None,
                 Confidence(confidence) if confidence else None,
@@ -93,7 +98,9 @@ def shown(value: Any, program: Program, asked: Sequence[Probe]) -> list[Shown]:
 def _value(value: Any, program: Program) -> Any:
     """A value from the sandbox: a number, a sentence, or one in both languages."""
     match value:
-        case None | bool() | int() | float():
+        case None | bool():
+            return value
+        case int() | float() if math.isfinite(value) and abs(value) < _LARGEST:
             return value
         case str():
             return _placed(_text(value), program)
@@ -109,8 +116,14 @@ def _words(value: Any, program: Program) -> Words:
 
 
 def _list(value: Any) -> list[Any]:
-    if not isinstance(value, list):
-        raise TypeError("no list")
+    if not isinstance(value, list) or len(value) > _MOST:
+        raise TypeError("no list, or too long a one")
+    return value
+
+
+def _number(value: Any) -> int:
+    if not isinstance(value, int) or not 0 <= value < _LARGEST:
+        raise TypeError("no number of a line or of places")
     return value
 
 

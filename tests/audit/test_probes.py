@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from repro.audit.claims.refuted import REFUTED
 from repro.audit.engine import audited
 from repro.audit.known import known
 from repro.audit.probe import Probe, probes
@@ -60,6 +61,14 @@ def test_nothing_is_seen_where_nothing_is_wrong(probe: Probe, text: str) -> None
 def test_what_is_wrong_is_seen_where_it_is(probe: Probe, text: str) -> None:
     assert marked(text), "a case that marks no line"
     assert sorted(set(found(probe, text))) == marked(text)
+
+
+@pytest.mark.parametrize("text", [*REFUTED.valid, *REFUTED.invalid])
+def test_a_number_that_is_not_so_is_told(text: str) -> None:
+    told = audited(Document("case.py", text, "utf-8"), [REFUTED], Here())
+    assert [(each.place.line, each.severity.value) for each in told.findings] == marked(text)
+    assert told.run is not None
+    assert bool(told.run.true) is not bool(marked(text))
 
 
 @pytest.mark.parametrize("probe", PROBES, ids=lambda probe: probe.code)

@@ -27,10 +27,10 @@ VALID = (
     """
 from torch import nn
 class Net(nn.Module):
-    \"\"\"A network of 112 parameters.\"\"\"
+    \"\"\"A network with 1,792 parameters.\"\"\"
     def __init__(self):
         super().__init__()
-        self.conv = nn.Conv2d(3, 4, 3)
+        self.conv = nn.Conv2d(3, 64, 3)
     def forward(self, x):
         return self.conv(x).mean((2, 3))
 """,
@@ -39,10 +39,10 @@ INVALID = (
     """
 from torch import nn
 class Net(nn.Module):
-    \"\"\"A network of 5000 parameters.\"\"\"  # <- bug
+    \"\"\"A network with 5,000 parameters.\"\"\"  # <- bug
     def __init__(self):
         super().__init__()
-        self.conv = nn.Conv2d(3, 4, 3)
+        self.conv = nn.Conv2d(3, 64, 3)
     def forward(self, x):
         return self.conv(x).mean((2, 3))
 """,
