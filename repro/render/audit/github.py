@@ -6,17 +6,22 @@ from collections.abc import Iterator, Sequence
 
 from repro.audit.finding import Finding, Severity
 from repro.audit.report import Audited
+from repro.render.audit import words
 from repro.render.audit.columns import clean
 
 _COMMANDS = {Severity.BUG: "error", Severity.RISK: "warning", Severity.NOTE: "notice"}
 
 
 def lines(files: Sequence[Audited], language: str) -> Iterator[str]:
-    """One line for each finding, and for each file that could not be read."""
+    """One line for each finding, for each file that could not be read, and for what came of running one."""
     for audited in files:
         yield from (_annotation(finding, language) for finding in audited.findings)
         if audited.error:
             yield f"::error file={_property(audited.path)},title=repro audit::{_message(audited.error)}"
+        if audited.run is not None:
+            kind = "notice" if audited.run.problem is None else "error"
+            told = "\n".join(words.ran(audited.run, language))
+            yield f"::{kind} file={_property(audited.path)},title=repro audit --run::{_message(told)}"
 
 
 def _annotation(finding: Finding, language: str) -> str:

@@ -89,7 +89,7 @@ def _page(files: Sequence[Audited], rules: Sequence[Explained], language: str) -
     yield f"<title>repro: {_TITLE.told(language)}</title>\n<style>{_STYLE}</style>\n</head>\n<body>"
     yield f"<h1>{_TITLE.told(language)}</h1>\n<p>{_text(words.total(files, language))}</p>"
     yield from (f'<p class="faint">{each}</p>' for each in words.of_cells(files, language))
-    shown = [(number, each) for number, each in enumerate(files) if each.findings or each.repairs or each.error]
+    shown = [(i, each) for i, each in enumerate(files) if each.findings or each.repairs or each.error or each.run]
     yield '<table class="files">'
     yield from (_summary(number, each, language) for number, each in shown)
     yield "</table>"

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from repro.audit.finding import Confidence, Finding, Place, Repair, Severity, Words
-from repro.audit.report import Audited, Sheet
+from repro.audit.report import Audited, Network, Run, Sheet
 
 EVIL = '<script>alert("&")</script>\x1b[31m\x07\u202e,:%'
 LINES = ("import torch", f"x = '{EVIL}'", "\tif x:  # 中文注释", "    y = 中文 + undefined", "")
@@ -37,3 +37,11 @@ def audited() -> Callable[..., Audited]:
         return Audited(path, findings or (), repairs, (Sheet(cell, LINES),), **given)
 
     return make
+
+
+def ran(problem: Words | None = None) -> Run:
+    """What came of running that file."""
+    network = Network(
+        "Net", place(3), "Net()", "", "vgg11", 1, Words("near VGG-11", "接近 VGG-11"), (), None, EVIL, False
+    )
+    return Run("base", (network,), ((place(4), EVIL),), ((place(1), EVIL, Words("so it is", "属实")),), problem, 0.5)
