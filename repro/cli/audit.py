@@ -71,6 +71,13 @@ def add(verbs: Verbs, _: argparse.ArgumentParser) -> None:
         action="store_true",
         help="run the code with all your rights where this machine has nothing to take them away",
     )
+    verb.add_argument(
+        "--fix",
+        action="store_true",
+        help="also print, as a diff for `git apply` or `patch -p1`, what can be repaired without judgement; nothing is "
+        "changed",
+    )
+    verb.add_argument("--write", action="store_true", help="with --fix: change the files so")
     verb.add_argument("--jobs", type=count, metavar="N", help="processes (default: as many as there are cores)")
     verb.add_argument("--debug", action="store_true", help="show the traceback of an error")
     verb.set_defaults(run=_audit)
@@ -91,6 +98,7 @@ def _audit(options: argparse.Namespace) -> int:
     from repro.audit.files import empty_folders
     from repro.audit.source.document import KINDS
 
+    _check_fix(options)
     engine.seldom_look_for_cycles()
     tasks, configured = _tasks(options)
     options.lang = language = options.lang or configured or language_of_the_locale()
@@ -112,7 +120,26 @@ def _audit(options: argparse.Namespace) -> int:
         _print(_total(done, language))
     else:
         _print(_rendered(options.format, done, language))
+    if options.fix:
+        from repro.cli.fixing import Fixing
+
+        done = Fixing(options.write, options.debug, language).all(tasks, done)
     return exit_code(done)
+
+
+def _check_fix(options: argparse.Namespace) -> None:
+    """Raises Refusal where repairs are wanted in a form in which there are none."""
+    if options.write and not options.fix:
+        raise Refusal("--write goes with --fix", "--write 要与 --fix 一起用")
+    if options.fix and options.format != "text" and options.output is None:
+        raise Refusal(
+            f"--fix prints a diff behind the report, which {options.format} has no room for; use --format text, or "
+            "--output FILE for the report",
+            f"--fix 会在报告之后打印差异，{options.format} 格式容不下它；"
+            "请用 --format text，或用 --output FILE 另存报告",
+        )
+    if options.write and _STANDARD_INPUT in options.paths:
+        raise Refusal("standard input cannot be changed; leave out --write", "标准输入无法改写；请去掉 --write")
 
 
 def _runner(options: argparse.Namespace) -> AbstractContextManager[Runner | None]:

@@ -99,7 +99,9 @@ def put(container: Layer, key: str | int, value: Any) -> None:
 def arithmetic(run: Interpreter, node: ast.AST, kind: ast.operator, left: Any, right: Any) -> Tensor:
     """A sum, product, ... one side of which at least is a tensor."""
     name = {ast.Add: "add", ast.Sub: "add", ast.Mult: "mul", ast.Div: "mul"}.get(type(kind), "unknown")
-    return _op(run, name, type(kind).__name__.lower(), node, [left, right], shape=_broadcast(left, right))
+    made = _op(run, name, type(kind).__name__.lower(), node, [left, right], shape=_broadcast(left, right))
+    made.detached = all(each.detached for each in _tensors([left, right]))
+    return made
 
 
 def _broadcast(left: Any, right: Any) -> Shape:

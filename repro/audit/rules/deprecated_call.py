@@ -5,6 +5,9 @@ around it, `volatile=True` does nothing, and the functions of `nn.init` that cha
 losses have `reduction=` instead of `size_average=` and `reduce=` since 0.4.1. torchvision's networks take `weights=`
 instead of `pretrained=` since 0.13. Each name is told once.
 
+Fix: the functions of `nn.init`, `clip_grad_norm` and `upsample` get the names that they pass their arguments on to, and
+a flag `size_average` that is written out the reduction that it stands for.
+
 Limits: what is listed here.
 """
 
@@ -14,6 +17,7 @@ import ast
 from collections.abc import Iterator
 
 from repro.audit.finding import Confidence, Severity
+from repro.audit.fixes.edit import Edit, renamed
 from repro.audit.meaning.library import LOSSES
 from repro.audit.program import Program
 from repro.audit.rule import Hit, rule
@@ -25,6 +29,9 @@ torch 和 torchvision 会给出警告，或者为旧程序保留旧名字。
 `nn.init` 里会修改张量的函数都以下划线结尾。从 0.4.1 起，损失函数用 `reduction=`
 代替 `size_average=` 和 `reduce=`。从 torchvision 0.13 起，网络用 `weights=`
 代替 `pretrained=`。每个名字只报告一次。
+
+修复：`nn.init` 的函数、`clip_grad_norm` 和 `upsample` 换成它们实际转调的名字；
+直接写出的 `size_average` 换成它所代表的 `reduction`。
 
 局限：只查这里列出的内容。
 """
@@ -44,6 +51,12 @@ OLD: dict[str, tuple[str, str]] = {
     "torch.cuda.amp.GradScaler": ("torch 2.4", "torch.amp.GradScaler"),
 }
 _LAST = frozenset(name.rpartition(".")[2] for name in OLD)
+# Those that only pass their arguments on, in torch 2 -> the name in the same module that they pass them to.
+_SAME = {
+    **{f"torch.nn.init.{name}": f"{name}_" for name in _INIT.split()},
+    "torch.nn.functional.upsample": "interpolate",
+    "torch.nn.utils.clip_grad_norm": "clip_grad_norm_",
+}
 _ARGUMENTS = frozenset({"volatile", "pretrained", "size_average", "reduce"})
 
 
@@ -81,6 +94,34 @@ def _old(full: str, named: set[str | None]) -> dict[str, tuple[str, str]]:
     return found
 
 
+def fix(program: Program, hit: Hit) -> Iterator[Edit]:
+    """The name that an old one passes its arguments on to, and the reduction that a flag stands for, everywhere.
+
+    The rest is left: `Variable` also cuts a tensor from its graph, and other versions do not have the others.
+    """
+    assert isinstance(hit.at, ast.Call)
+    full = program.dotted(hit.at.func) or ""
+    if hit.values["name"] == "size_average=":
+        yield from _reductions(program)
+    elif full in _SAME and full.endswith(f".{hit.values['name']}"):
+        for each in program.nodes(ast.Attribute):
+            if each.attr == full.rpartition(".")[2] and program.dotted(each) == full:
+                yield from renamed(program, each, _SAME[full])
+
+
+def _reductions(program: Program) -> Iterator[Edit]:
+    """As torch itself translates the flag, where it is written out and alone."""
+    for call in program.nodes(ast.Call):
+        given = {each.arg: each for each in call.keywords}
+        flag = given.get("size_average")
+        if flag is None or "size_average=" not in _old(program.dotted(call.func) or "", set(given)):
+            continue
+        value = getattr(flag.value, "value", None)
+        if isinstance(value, bool) and given.keys().isdisjoint({"reduce", "reduction", None}):
+            start, end = program.columns(flag)
+            yield Edit(flag.lineno, start, end, f'reduction="{"mean" if value else "sum"}"')
+
+
 VALID = (
     """
 import torch.nn as nn
@@ -99,4 +140,24 @@ net = models.resnet18(pretrained=True)  # <- note
 x = Variable(images)  # <- note
 y = Variable(labels)
 """,
+)
+FIXED = (
+    (
+        """
+import torch.nn as nn
+from torch.autograd import Variable
+nn.init.kaiming_normal(conv.weight)
+nn.init.kaiming_normal(fc.weight, mode="fan_out")
+criterion = nn.CrossEntropyLoss(size_average=False)
+x = Variable(images)
+""",
+        """
+import torch.nn as nn
+from torch.autograd import Variable
+nn.init.kaiming_normal_(conv.weight)
+nn.init.kaiming_normal_(fc.weight, mode="fan_out")
+criterion = nn.CrossEntropyLoss(reduction="sum")
+x = Variable(images)
+""",
+    ),
 )

@@ -5,6 +5,8 @@ off. Predictions are random, and worse than they could be.
 
 Write `F.dropout(x, p, training=self.training)`, or use `nn.Dropout`.
 
+Fix: `training=self.training` is added where the method has the network; train mode stays as it was.
+
 Limits: calls in the methods of a network. `training=True` that is written out, for Monte Carlo dropout, is meant; so
 is a call under a test of `self.training`.
 """
@@ -15,6 +17,7 @@ import ast
 from collections.abc import Iterator
 
 from repro.audit.finding import Confidence, Severity
+from repro.audit.fixes.edit import Edit, given
 from repro.audit.meaning.analysis import Analysis
 from repro.audit.meaning.nesting import is_inside
 from repro.audit.program import Program
@@ -26,6 +29,8 @@ ZH = """调用 `F.dropout` 时没有写 `training=`，评估时也会随机置�
 `net.eval()` 关不掉它。预测结果会随机变化，也比应有的差。
 
 应写成 `F.dropout(x, p, training=self.training)`，或使用 `nn.Dropout`。
+
+修复：方法里能用到网络自身时，加上 `training=self.training`；训练模式不变。
 
 局限：只看网络的方法中的调用。明确写出的 `training=True`
 （蒙特卡洛 dropout）视为有意；先判断过 `self.training` 的也不报告。
@@ -66,6 +71,17 @@ def _asked(program: Program, call: ast.Call) -> bool:
     return False
 
 
+def fix(program: Program, hit: Hit) -> Iterator[Edit]:
+    """The network's own mode, where the method has the network: in train mode nothing changes."""
+    call = hit.at
+    assert isinstance(call, ast.Call)
+    around = [each for each in program.named if is_inside(call, each)]
+    at = max(i for i, each in enumerate(around) if isinstance(each, ast.ClassDef))
+    functions = [each for each in around[at + 1 :] if isinstance(each, ast.FunctionDef)]
+    if len(functions) == 1 and not functions[0].decorator_list and functions[0].args.args:
+        yield from given(program, call, f"training={functions[0].args.args[0].arg}.training")
+
+
 VALID = (
     """
 import torch.nn as nn
@@ -99,4 +115,66 @@ class Net(nn.Module):
         x = F.dropout(x, p=0.5)  # <- bug
         return F.dropout2d(x)  # <- bug
 """,
+)
+FIXED = (
+    (
+        """
+import torch.nn as nn
+import torch.nn.functional as F
+class Net(nn.Module):
+    def forward(self, x):
+        x = F.dropout(x, p=0.5)
+        x = F.dropout(
+            self.fc(x),  # of a hidden layer
+            0.2,
+        )
+        return F.dropout2d(x)
+""",
+        """
+import torch.nn as nn
+import torch.nn.functional as F
+class Net(nn.Module):
+    def forward(self, x):
+        x = F.dropout(x, p=0.5, training=self.training)
+        x = F.dropout(
+            self.fc(x),  # of a hidden layer
+            0.2, training=self.training,
+        )
+        return F.dropout2d(x, training=self.training)
+""",
+    ),
+    (
+        """
+import torch.nn as nn
+import torch.nn.functional as F
+class Net(nn.Module):
+    @staticmethod
+    def drop(x):
+        return F.dropout(x)
+""",
+        """
+import torch.nn as nn
+import torch.nn.functional as F
+class Net(nn.Module):
+    @staticmethod
+    def drop(x):
+        return F.dropout(x)
+""",
+    ),
+    (
+        """
+import torch.nn as nn
+import torch.nn.functional as F
+class Net(nn.Module):
+    def forward(self, x):
+        return F.dropout((x))
+""",
+        """
+import torch.nn as nn
+import torch.nn.functional as F
+class Net(nn.Module):
+    def forward(self, x):
+        return F.dropout((x))
+""",
+    ),
 )

@@ -4,6 +4,8 @@ Where it is passed on, with one star the names of the keywords are passed, as st
 two, their values under their names. Where it is declared, with one star it takes no keyword at all. An asterisk is lost
 in copying, as much as in typing. As long as nobody passes a keyword nothing happens.
 
+Fix: the second star is added where the keywords are passed on, unless what is called takes any number of positions.
+
 Limits: a parameter that the same function declares with two stars; functions of Python's own, such as `print`, may
 well be given the names, and so may those of other libraries, and methods that the text does not define. A declaration
 is told by the name `kwargs` alone, and once for a text.
@@ -15,6 +17,7 @@ import ast
 from collections.abc import Iterator
 
 from repro.audit.finding import Confidence, Severity
+from repro.audit.fixes.edit import Edit
 from repro.audit.meaning.nesting import is_inside
 from repro.audit.meaning.scopes import BUILTINS
 from repro.audit.program import Program
@@ -26,6 +29,8 @@ ZH = """应该写 `**kwargs` 的地方写成了 `*kwargs`。
 两个星号才是按名字传值。声明参数时，一个星号根本接收不到关键字参数。
 复制或输入时都容易丢掉一个星号。
 只要没有人传关键字参数，就什么也不会发生。
+
+修复：传参时补上第二个星号；被调用的函数接受任意多个位置参数时不改。
 
 局限：只看同一个函数用两个星号声明的参数；
 `print` 等 Python 自己的函数，可能就是要这些名字；
@@ -70,6 +75,18 @@ def _takes_keywords(program: Program, function: ast.expr, own: set[str]) -> bool
     return isinstance(function, ast.Attribute) and function.attr in own
 
 
+def fix(program: Program, hit: Hit) -> Iterator[Edit]:
+    """The second star where keywords are passed on, unless what is called takes any number of positions."""
+    node = hit.at
+    if isinstance(node, ast.Starred):
+        calls = [each for each in program.nodes(ast.Call) if node in each.args]
+        names = {ast.unparse(each.func).rpartition(".")[2] for each in calls}
+        own = [each for each in program.nodes(ast.FunctionDef) if each.name in (*names, "__init__")]
+        if not any(each.args.vararg for each in own):
+            start, _ = program.columns(node)
+            yield Edit(node.lineno, start, start, "*")
+
+
 VALID = (
     """
 import torch.nn as nn
@@ -98,4 +115,36 @@ def build(width, *kwargs):  # <- risk
 def build_two(width, *kwargs):
     return build(width, *kwargs), build(width, *kwargs)
 """,
+)
+FIXED = (
+    (
+        """
+import torch.nn as nn
+def build(width, **kwargs):
+    return nn.Linear(width, width, *kwargs)
+""",
+        """
+import torch.nn as nn
+def build(width, **kwargs):
+    return nn.Linear(width, width, **kwargs)
+""",
+    ),
+    (
+        """
+import torch.nn as nn
+def log(*names):
+    print(names)
+def build(width, **kwargs):
+    log(*kwargs)
+    return nn.Linear(width, width, **kwargs)
+""",
+        """
+import torch.nn as nn
+def log(*names):
+    print(names)
+def build(width, **kwargs):
+    log(*kwargs)
+    return nn.Linear(width, width, **kwargs)
+""",
+    ),
 )

@@ -6,15 +6,20 @@ batches stay.
 
 Add up `loss.item()`, or `loss.detach()` where the value should stay on the GPU.
 
+Fix: `.detach()` is added to a loss that went backward earlier in the same round: its graph is freed already.
+
 Limits: nothing is said of a sum that itself goes backward, as with several losses, nor under `no_grad`.
 """
 
 from __future__ import annotations
 
+import ast
 from collections.abc import Iterator
 
 from repro.audit.finding import Confidence, Severity
+from repro.audit.fixes.edit import Edit, appended
 from repro.audit.meaning.analysis import Analysis
+from repro.audit.meaning.nesting import is_inside
 from repro.audit.meaning.training import loss_of
 from repro.audit.meaning.values import Event, Op, Tensor
 from repro.audit.program import Program
@@ -27,6 +32,8 @@ ZH = """把损失连同算出它的计算图一起累加了。
 那么所有批次的全部中间结果都会留下来。
 
 应当累加 `loss.item()`；想让数值留在 GPU 上时用 `loss.detach()`。
+
+修复：损失在同一轮里已经做过 `backward`（它的计算图已经释放）时，加上 `.detach()`。
 
 局限：累加的和本身要做 `backward`（例如多个损失）时不报告，`no_grad` 之下也不报告。
 """
@@ -71,6 +78,25 @@ def _reaches(op: Op, target: Op) -> bool:
     return False
 
 
+def fix(program: Program, hit: Hit) -> Iterator[Edit]:
+    """The loss cut from its graph, where it has gone backward just before: that has freed the graph, so nothing can
+    go backward through the sum. The sum stays a tensor.
+    """
+    if not isinstance(hit.at, ast.AugAssign):
+        return
+    loops = [each for each in program.nodes(ast.For, ast.While) if is_inside(hit.at, each)]
+    gone = {
+        ast.unparse(call.func.value)
+        for call in program.nodes(ast.Call)
+        if isinstance(call.func, ast.Attribute) and call.func.attr == "backward" and not (call.args or call.keywords)
+        if loops and is_inside(call, loops[-1]) and call.lineno < hit.at.lineno
+    }
+    value = hit.at.value
+    for node in (value.left, value.right) if isinstance(value, ast.BinOp) else (value,):
+        if isinstance(node, ast.Name) and node.id in gone:
+            yield from appended(program, node, ".detach()")
+
+
 VALID = (
     """
 import torch.nn.functional as F
@@ -103,6 +129,14 @@ def test(net, loader):
             total += F.cross_entropy(net(x), y)
     return total
 """,
+    """
+import torch.nn.functional as F
+def test(net, loader):
+    total = 0
+    for x, y in loader:
+        total += F.cross_entropy(net(x), y).detach() * len(x)
+    return total
+""",
 )
 INVALID = (
     """
@@ -125,4 +159,42 @@ def test(net, loader):
         total += F.cross_entropy(net(x), y) * len(x)  # <- risk
     return total
 """,
+)
+FIXED = (
+    (
+        """
+import torch.nn.functional as F
+def train(net, loader, optimizer):
+    total = 0
+    for x, y in loader:
+        loss = F.cross_entropy(net(x), y)
+        optimizer.zero_grad()
+        loss.backward()
+        optimizer.step()
+        total += loss * len(x)
+    return total
+def test(net, loader):
+    total = 0
+    for x, y in loader:
+        total += F.cross_entropy(net(x), y)
+    return total
+""",
+        """
+import torch.nn.functional as F
+def train(net, loader, optimizer):
+    total = 0
+    for x, y in loader:
+        loss = F.cross_entropy(net(x), y)
+        optimizer.zero_grad()
+        loss.backward()
+        optimizer.step()
+        total += loss.detach() * len(x)
+    return total
+def test(net, loader):
+    total = 0
+    for x, y in loader:
+        total += F.cross_entropy(net(x), y)
+    return total
+""",
+    ),
 )

@@ -3,6 +3,8 @@
 The mode is `self.training`. `if self.train:` takes the same branch in evaluation as in training, and
 `F.dropout(x, training=self.train)` always drops.
 
+Fix: `self.train` becomes `self.training` in networks all of whose bases are known.
+
 Limits: networks that do not set an attribute of this name themselves.
 """
 
@@ -12,8 +14,10 @@ import ast
 from collections.abc import Iterator
 
 from repro.audit.finding import Confidence, Severity
+from repro.audit.fixes.edit import Edit, renamed
 from repro.audit.meaning.analysis import Analysis
 from repro.audit.meaning.attributes import Attributes
+from repro.audit.meaning.nesting import is_inside
 from repro.audit.program import Program
 from repro.audit.rule import Hit, rule
 
@@ -21,6 +25,8 @@ ZH = """用 `self.train` 判断网络的模式：它是一个方法，永远为�
 
 模式应看 `self.training`。`if self.train:` 在评估时走的分支与训练时相同，
 `F.dropout(x, training=self.train)` 则永远会随机置零。
+
+修复：基类全部已知的网络里，把 `self.train` 改成 `self.training`。
 
 局限：自己设置了同名属性的网络不作判断。
 """
@@ -56,6 +62,15 @@ def _asked(program: Program) -> Iterator[ast.expr]:
             yield keyword.value
 
 
+def fix(program: Program, hit: Hit) -> Iterator[Edit]:
+    """`self.training`, where no base of another file can have set the attribute."""
+    node = hit.at
+    assert isinstance(node, ast.Attribute)
+    around = [each for each in Analysis.of(program).classes() if is_inside(node, each.node)]
+    if node.attr == "train" and all(each.is_known for each in around):
+        yield from renamed(program, node, "training")
+
+
 VALID = (
     """
 import torch.nn as nn
@@ -82,4 +97,26 @@ class Net(nn.Module):
             x = x * 2
         return x if self.train else x.softmax(1)  # <- bug
 """,
+)
+FIXED = (
+    (
+        """
+import torch.nn as nn
+class Net(nn.Module):
+    def forward(self, x):
+        return x if self.train else x.softmax(1)
+class Other(Base, nn.Module):
+    def forward(self, x):
+        return x if self.train else x.softmax(1)
+""",
+        """
+import torch.nn as nn
+class Net(nn.Module):
+    def forward(self, x):
+        return x if self.training else x.softmax(1)
+class Other(Base, nn.Module):
+    def forward(self, x):
+        return x if self.train else x.softmax(1)
+""",
+    ),
 )

@@ -3,6 +3,8 @@
 `nn.Module.__init__` makes the tables in which torch keeps layers and parameters. Before it has run, the first
 `self.conv = nn.Conv2d(...)` raises AttributeError: "cannot assign module before Module.__init__() call".
 
+Fix: the call becomes the first statement where there is none at all and `nn.Module` is the only base.
+
 Limits: classes whose `__init__` sets a layer or a parameter, and that derive from `nn.Module` as far as the text shows.
 """
 
@@ -12,7 +14,9 @@ import ast
 from collections.abc import Iterator
 
 from repro.audit.finding import Confidence, Severity
+from repro.audit.fixes.edit import Edit, line_above
 from repro.audit.meaning.analysis import Analysis
+from repro.audit.meaning.nesting import is_inside
 from repro.audit.meaning.values import Library
 from repro.audit.program import Program
 from repro.audit.rule import Hit, rule
@@ -22,6 +26,8 @@ ZH = """网络没有调用 `super().__init__()`，或者调用得太晚。
 `nn.Module.__init__` 会建立 torch 存放层和参数的表。
 在它运行之前，第一句 `self.conv = nn.Conv2d(...)` 就会抛出
 AttributeError："cannot assign module before Module.__init__() call"。
+
+修复：完全没有这个调用、并且只继承 `nn.Module` 时，把它加作第一条语句。
 
 局限：只看 `__init__` 里设置了层或参数、
 并且从文本能看出继承自 `nn.Module` 的类。
@@ -72,6 +78,17 @@ def _sets_a_layer(program: Program, statement: ast.stmt, names: set[str]) -> ast
     return target if known or (isinstance(made, ast.Name) and made.id in names) else None
 
 
+def fix(program: Program, hit: Hit) -> Iterator[Edit]:
+    """The call as the first statement, where there is none at all, and one class that it can be meant for."""
+    assert isinstance(hit.at, ast.Attribute)
+    name = hit.values["network"]
+    kind = next(each for each in Analysis.of(program).classes() if each.name == name and is_inside(hit.at, each.node))
+    init = next(each for each in kind.node.body if isinstance(each, ast.FunctionDef) and each.name == "__init__")
+    body = init.body[ast.get_docstring(init) is not None :]
+    if len(kind.bases) == 1 and not any(_calls_init(each) for each in body):
+        yield from line_above(program, body[0], "super().__init__()")
+
+
 VALID = (
     """
 import torch.nn as nn
@@ -104,4 +121,45 @@ class Late(nn.Module):
         self.net = Net(2)  # <- bug
         super().__init__()
 """,
+)
+FIXED = (
+    (
+        """
+import torch.nn as nn
+class Net(nn.Module):
+    def __init__(self, width):
+        \"\"\"One layer.\"\"\"
+        self.width = width
+        self.fc = nn.Linear(width, 2)
+""",
+        """
+import torch.nn as nn
+class Net(nn.Module):
+    def __init__(self, width):
+        \"\"\"One layer.\"\"\"
+        super().__init__()
+        self.width = width
+        self.fc = nn.Linear(width, 2)
+""",
+    ),
+    (
+        """
+import torch.nn as nn
+class Net(nn.Module):
+    def __init__(self): self.fc = nn.Linear(2, 2)
+class Late(nn.Module):
+    def __init__(self):
+        self.fc = nn.Linear(2, 2)
+        super().__init__()
+""",
+        """
+import torch.nn as nn
+class Net(nn.Module):
+    def __init__(self): self.fc = nn.Linear(2, 2)
+class Late(nn.Module):
+    def __init__(self):
+        self.fc = nn.Linear(2, 2)
+        super().__init__()
+""",
+    ),
 )

@@ -4,6 +4,9 @@ Python calls `__init__` and torch calls `forward`. Under any other name the meth
 `__init__` no layer is made, without `forward` calling the network raises NotImplementedError. Underscores are lost when
 text is pasted, letters change places when it is typed.
 
+Fix: the method is renamed where it is the only one that can be meant, and its name is no helper's (`forward1`,
+`_init`).
+
 Limits: only names that are one slip away from the right one, in a class of networks that does not have the right one.
 Names that something reads as an attribute, and classes with a base from elsewhere, are passed over.
 """
@@ -15,6 +18,7 @@ import re
 from collections.abc import Iterator
 
 from repro.audit.finding import Confidence, Severity
+from repro.audit.fixes.edit import Edit
 from repro.audit.meaning.analysis import Analysis
 from repro.audit.meaning.values import Class, Library
 from repro.audit.program import Program
@@ -26,6 +30,8 @@ Python 调用的是 `__init__`，torch 调用的是 `forward`。
 换一个名字就只是普通方法：没有 `__init__` 就不会创建任何层，
 没有 `forward`，调用网络时会抛出 NotImplementedError。
 粘贴文字容易丢下划线，打字容易颠倒字母。
+
+修复：只有这一个方法可能是本意，而且名字不像辅助方法（如 `forward1`、`_init`）时，改成正确的名字。
 
 局限：只看与正确名字相差一处的名字，并且这个类里没有正确的那个方法。
 有代码当作属性来用的名字，以及基类来自别处的类，不作判断。
@@ -83,6 +89,23 @@ def _one_slip(name: str, right: str) -> bool:
     start = next((i for i, (a, b) in enumerate(zip(name, right, strict=False)) if a != b), min(len(name), len(right)))
     rest, wanted = name[start:], right[start:]
     return rest[1:] == wanted or rest == wanted[1:] or rest[1:] == wanted[1:] or rest[1::-1] + rest[2:] == wanted
+
+
+def fix(program: Program, hit: Hit) -> Iterator[Edit]:
+    """The name that is meant, of the one method that can have been meant for it."""
+    node, meant = hit.at, hit.values["meant"]
+    assert isinstance(node, ast.FunctionDef)
+    around = next(each.node for each in Analysis.of(program).classes() if node in each.node.body)
+    others = [each for each in around.body if isinstance(each, ast.FunctionDef) and _meant(each.name) == meant]
+    start = program.rows[node.lineno - 1].find(node.name, program.columns(node)[0] + len("def"))
+    if others == [node] and start >= 0 and (_is_a_constructor(node) if meant == "__init__" else node.name.isalpha()):
+        yield Edit(node.lineno, start, start + len(node.name), meant)
+
+
+def _is_a_constructor(node: ast.FunctionDef) -> bool:
+    """Whether it calls the one above it, or is called like no helper; `__int__` alone is another method of Python's."""
+    calls = any(isinstance(each, ast.Attribute) and each.attr == "__init__" for each in ast.walk(node))
+    return calls or (node.name.startswith("_") and node.name.endswith("_") and node.name.strip("_") == "init")
 
 
 VALID = (
@@ -144,4 +167,50 @@ class Net(nn.Module):
     def forwrad(self, x):  # <- bug
         return self.fc(x)
 """,
+)
+FIXED = (
+    (
+        """
+import torch.nn as nn
+class Net(nn.Module):
+    def _init_(self):
+        super().__init__()
+        self.fc = nn.Linear(2, 2)
+    def foward(self, x):
+        return self.fc(x)
+""",
+        """
+import torch.nn as nn
+class Net(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.fc = nn.Linear(2, 2)
+    def forward(self, x):
+        return self.fc(x)
+""",
+    ),
+    (
+        """
+import torch.nn as nn
+class Net(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.fc = nn.Linear(2, 2)
+    def forward1(self, x):
+        return self.fc(x)
+    def forwardd(self, x):
+        return self.fc(x)
+""",
+        """
+import torch.nn as nn
+class Net(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.fc = nn.Linear(2, 2)
+    def forward1(self, x):
+        return self.fc(x)
+    def forwardd(self, x):
+        return self.fc(x)
+""",
+    ),
 )

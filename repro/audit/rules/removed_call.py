@@ -6,6 +6,9 @@ torch 0.4; a loss has no dimensions now, and indexing one is an error: use `loss
 `RandomSizedCrop` in 0.12. NumPy removed `np.int` and the like in 1.24, `np.float_` and the like in 2.0. Dictionaries
 lost `iteritems` in Python 3.
 
+Fix: what is listed is renamed; `.data[0]` becomes `.item()` of what is surely one number, as a loss that goes backward
+is; `it.next()` becomes `next(it)`.
+
 Limits: what is listed here. Imports of what is gone are another rule's (`removed-import`).
 """
 
@@ -16,6 +19,7 @@ import re
 from collections.abc import Iterator
 
 from repro.audit.finding import Confidence, Severity
+from repro.audit.fixes.edit import Edit, renamed, replaced
 from repro.audit.meaning.nesting import is_inside
 from repro.audit.program import Program
 from repro.audit.rule import Hit, rule
@@ -29,6 +33,9 @@ Python 3 的迭代器没有 `next` 方法，加载器的迭代器也从 torch 1.
 应当用 `next(it)`。torchvision 0.12 去掉了 `Scale` 和 `RandomSizedCrop`。
 NumPy 1.24 去掉了 `np.int` 等名字，2.0 去掉了 `np.float_` 等名字。
 Python 3 的字典没有 `iteritems`。
+
+修复：列出的名字改成新名字；确定只有一个数时（例如做过 `backward` 的损失），`.data[0]` 改成 `.item()`；
+`it.next()` 改成 `next(it)`。
 
 局限：只查这里列出的内容；导入已不存在的东西由另一条规则（`removed-import`）负责。
 """
@@ -117,6 +124,57 @@ def _is_iterator(node: ast.expr) -> bool:
     return isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id == "iter"
 
 
+def fix(program: Program, hit: Hit) -> Iterator[Edit]:
+    """What the old name stood for, in every place; the number of what can only be one; `next` of an iterator.
+
+    `iteritems` is left: what is no dictionary may have it still.
+    """
+    match hit.at:
+        case ast.Attribute() as node if (full := program.dotted(node)) in GONE:
+            yield from _renamed(program, full, GONE[full][1])
+        case ast.Subscript(value=ast.Attribute(value=owner)) as node if _is_a_number(program, owner):
+            yield from _behind(program, owner, node, ".data[0]", ".item()")
+        case ast.Call(func=ast.Attribute(value=owner, attr="next")) as node:
+            start, _ = program.columns(node)
+            for edit in _behind(program, owner, node, ".next()", ")"):
+                yield from (Edit(node.lineno, start, start, "next("), edit)
+
+
+def _renamed(program: Program, full: str, instead: str) -> Iterator[Edit]:
+    """`np.int` was Python's own `int`, which the text may have another use for."""
+    nodes = [each for each in program.nodes(ast.Attribute) if program.dotted(each) == full]
+    library, _, name = instead.rpartition(".")
+    if library or full.startswith("torchvision."):
+        for node in nodes:
+            yield from renamed(program, node, name)
+    elif not any(each.id == name and isinstance(each.ctx, ast.Store) for each in program.nodes(ast.Name)):
+        for node in nodes:
+            yield from replaced(program, node, name)
+
+
+def _is_a_number(program: Program, owner: ast.expr) -> bool:
+    """Whether it is one beyond doubt: a sum or a mean, what goes backward without an argument, what losses give."""
+    match owner:
+        case ast.Call(func=ast.Attribute(attr="sum" | "mean")):
+            return True
+        case ast.Call(func=function):
+            shown = ast.unparse(function)
+            made = [x.value for x in program.nodes(ast.Assign) if ast.unparse(x.targets[0]) == shown]
+            parts = [part for value in made for part in ast.walk(value) if isinstance(part, ast.Call)]
+            names = [program.dotted(function) or "", *(program.dotted(part.func) or "" for part in parts)]
+            return any(name.startswith("torch.nn.") and _SCALAR.search(name) for name in names)
+    written = f"{ast.unparse(owner)}.backward()"
+    back = [each for each in program.nodes(ast.Call) if getattr(each.func, "attr", "") == "backward"]
+    return any(ast.unparse(each) == written for each in back)
+
+
+def _behind(program: Program, owner: ast.expr, node: ast.expr, old: str, new: str) -> Iterator[Edit]:
+    """Something else between the end of an expression and that of the one around it."""
+    (_, start), (_, end) = program.columns(owner), program.columns(node)
+    if owner.end_lineno == node.end_lineno and program.rows[(node.end_lineno or 0) - 1][start:end] == old:
+        yield Edit(node.end_lineno or 0, start, end, new)
+
+
 VALID = (
     """
 import numpy as np
@@ -153,4 +211,36 @@ from torchvision import transforms
 small = transforms.Scale(224)  # <- bug
 mask = np.zeros(3, dtype=np.int)  # <- bug
 """,
+)
+FIXED = (
+    (
+        """
+import numpy as np
+import torch
+from torchvision import transforms
+criterion = torch.nn.CrossEntropyLoss()
+small = transforms.Scale(224)
+mask = np.zeros(3, dtype=np.int) > np.ones(3, np.int)
+it = iter(loader)
+images, labels = it.next()
+loss = criterion(net(images), labels)
+loss.backward()
+print(loss.data[0], criterion(a, b).data[0], right.sum().data[0])
+print(cost.data[0])
+""",
+        """
+import numpy as np
+import torch
+from torchvision import transforms
+criterion = torch.nn.CrossEntropyLoss()
+small = transforms.Resize(224)
+mask = np.zeros(3, dtype=int) > np.ones(3, int)
+it = iter(loader)
+images, labels = next(it)
+loss = criterion(net(images), labels)
+loss.backward()
+print(loss.item(), criterion(a, b).item(), right.sum().item())
+print(cost.data[0])
+""",
+    ),
 )

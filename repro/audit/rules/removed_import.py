@@ -4,6 +4,9 @@ The file fails in its first lines, with ModuleNotFoundError or ImportError. Tuto
 were written for: torchvision's `models.utils` is gone since 0.11, torch's `_six` since 2.0, Python's own `imp` since
 3.12, and the modules of Python 2 since 3.0.
 
+Fix: what is elsewhere under the same name is imported from there, and a module of Python that only changed its name
+under the new one.
+
 Limits: what is listed in this rule. An import under `try` or under a condition is passed over.
 """
 
@@ -13,6 +16,8 @@ import ast
 from collections.abc import Iterator
 
 from repro.audit.finding import Confidence, Severity
+from repro.audit.fixes.edit import Edit, replaced
+from repro.audit.fixes.imports import moved
 from repro.audit.meaning.nesting import is_inside
 from repro.audit.program import Program
 from repro.audit.rule import Hit, rule
@@ -23,6 +28,8 @@ ZH = """导入了当前版本里已经没有的东西。
 教程往往比它所依赖的库活得更久：torchvision 的 `models.utils`
 从 0.11 起消失，torch 的 `_six` 从 2.0 起消失，
 Python 自己的 `imp` 从 3.12 起消失，Python 2 的模块从 3.0 起消失。
+
+修复：换了地方而名字没变的，改从新的地方导入；只改了名的 Python 模块，改用新的模块名。
 
 局限：只查本规则列出的内容；`try` 或条件分支里的导入不作判断。
 """
@@ -63,6 +70,15 @@ GONE: dict[str, tuple[str, str]] = {
     "itertools.imap": ("Python 3.0", "map"),
 }
 
+# Full name -> the module that has the same thing under the same name.
+_MOVED = {
+    **{name: "collections.abc" for name in GONE if name.startswith("collections.")},
+    "torchvision.models.utils.load_state_dict_from_url": "torch.hub",
+    "torchvision.transforms.functional_tensor.rgb_to_grayscale": "torchvision.transforms.functional",
+    "sklearn.cross_validation.train_test_split": "sklearn.model_selection",
+}
+_RENAMED = {"cPickle": "pickle", "Queue": "queue", "Tkinter": "tkinter"}  # PEP 3108: only the name of the module
+
 _NEWEST = "Python 3.12"  # whose predecessors are still in use
 
 
@@ -88,6 +104,22 @@ def removed_import(program: Program) -> Iterator[Hit]:
                 yield Hit(node, {"name": known, "since": since, "instead": instead}, severity)
 
 
+def fix(program: Program, hit: Hit) -> Iterator[Edit]:
+    """The same thing from where it is now; nothing where what has taken its place is another one."""
+    node = hit.at
+    if isinstance(node, ast.ImportFrom):
+        homes = {alias: _MOVED.get(f"{node.module}.{alias.name}") for alias in node.names}
+        home = next(filter(None, homes.values()), None) or _RENAMED.get(node.module or "")
+        if home is not None:
+            whole = node.module in _RENAMED
+            yield from moved(program, node, [each for each in node.names if whole or homes[each] == home], home)
+    elif isinstance(node, ast.Import):
+        for alias in node.names:
+            if alias.name == hit.values["name"] and alias.name in _RENAMED:
+                new, name = _RENAMED[alias.name], alias.asname or alias.name
+                yield from replaced(program, alias, new if new == name else f"{new} as {name}")
+
+
 VALID = (
     """
 import torch
@@ -107,4 +139,31 @@ from torchvision.models.utils import load_state_dict_from_url  # <- bug
 from torch._six import string_classes  # <- bug
 from collections import Iterable, OrderedDict  # <- bug
 """,
+)
+FIXED = (
+    (
+        """
+import cPickle as pickle
+import Queue
+from collections import Iterable, OrderedDict
+from collections import (
+    Mapping,
+    Sequence,
+)
+from torchvision.models.utils import load_state_dict_from_url
+from torch._six import string_classes
+""",
+        """
+import pickle
+import queue as Queue
+from collections.abc import Iterable
+from collections import OrderedDict
+from collections.abc import (
+    Mapping,
+    Sequence,
+)
+from torch.hub import load_state_dict_from_url
+from torch._six import string_classes
+""",
+    ),
 )

@@ -4,6 +4,8 @@ The line fails with a NameError when it runs. Often only a path that is seldom t
 pretrained weights. In a tutorial the name may be defined in code that is not shown; then it is only said that whoever
 copies the text has to find it.
 
+Fix: `torch`, `nn`, `np`, `os` and `math` are imported in a Python file that uses them as modules only.
+
 Limits: nothing is said of a program that imports everything from a module (`from x import *`), or that makes names at
 run time, nor of what stands under a condition on `sys.version_info` or in a `try` that catches it. In a line that a
 comment `# noqa` excuses it is a risk.
@@ -16,6 +18,7 @@ import symtable
 from collections.abc import Iterator
 
 from repro.audit.finding import Confidence, Severity
+from repro.audit.fixes.edit import Edit, line_above
 from repro.audit.meaning.nesting import is_inside
 from repro.audit.meaning.scopes import BUILTINS
 from repro.audit.program import USUAL, Program
@@ -26,6 +29,8 @@ ZH = """用到了没有任何地方定义过的名字。
 这一行一运行就会抛出 NameError。它常常只在很少走到的分支里，
 例如加载预训练权重的那一支。教程里这个名字也可能定义在没有展示的代码中，
 那么这里只是提醒：抄这段代码的人得自己去找它。
+
+修复：Python 文件里只当模块用的 `torch`、`nn`、`np`、`os` 和 `math`，补上导入。
 
 局限：程序里有 `from x import *`，或在运行时才造出名字的，不作判断；
 `sys.version_info` 的条件之下的，以及会捕获这个错误的 `try` 里的，也不作判断。
@@ -112,6 +117,31 @@ def _by_version(node: ast.If | ast.IfExp) -> bool:
     )
 
 
+# Names that everybody means the same by.
+_IMPORTS = {
+    "torch": "import torch",
+    "nn": "import torch.nn as nn",
+    "np": "import numpy as np",
+    "os": "import os",
+    "math": "import math",
+}
+
+
+def fix(program: Program, hit: Hit) -> Iterator[Edit]:
+    """The import of a module that everybody calls so, above the others, where it is only used as a module."""
+    name = hit.values["name"]
+    uses = [node for node in program.nodes(ast.Name) if node.id == name]
+    owners = {id(node.value) for node in program.nodes(ast.Attribute)}
+    first = next((each for each in program.tree.body if _is_import(each)), None)
+    certain = hit.severity is None and program.lines is None and "jax" not in program.text
+    if certain and first is not None and name in _IMPORTS and all(id(each) in owners for each in uses):
+        yield from line_above(program, first, _IMPORTS[name])
+
+
+def _is_import(node: ast.stmt) -> bool:
+    return isinstance(node, ast.Import) or (isinstance(node, ast.ImportFrom) and node.module != "__future__")
+
+
 VALID = (
     """
 import torch.nn as nn
@@ -182,4 +212,23 @@ def second(net):
 def third(net):
     return prepare(net)  # noqa: F821  # <- risk
 """,
+)
+FIXED = (
+    (
+        """
+from __future__ import annotations
+import torch
+def weigh(layer):
+    torch.nn.init.xavier_uniform_(layer.weight, gain=np.sqrt(2))
+    init.constant_(layer.bias, 0)
+""",
+        """
+from __future__ import annotations
+import numpy as np
+import torch
+def weigh(layer):
+    torch.nn.init.xavier_uniform_(layer.weight, gain=np.sqrt(2))
+    init.constant_(layer.bias, 0)
+""",
+    ),
 )

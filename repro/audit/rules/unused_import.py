@@ -3,6 +3,9 @@
 It does no harm beyond the time that importing takes, and it misleads: whoever reads the text looks for what it is for,
 and whoever runs it must install it.
 
+Fix: the name is left out, if it is of Python, NumPy, torch or torchvision, in a script and in a file with `__all__`.
+Elsewhere `from networks import *` may count on it.
+
 Limits: nothing is said of an import under `try`, of one that renames a module to its own name (`import x as x`), of
 names in `__all__`, of those that a comment `# noqa` excuses, nor of an `__init__.py`.
 """
@@ -11,10 +14,13 @@ from __future__ import annotations
 
 import ast
 import re
+import sys
 from collections.abc import Iterator
 from pathlib import PurePath
 
 from repro.audit.finding import Confidence, Severity
+from repro.audit.fixes.edit import Edit
+from repro.audit.fixes.imports import dropped
 from repro.audit.meaning.nesting import is_inside
 from repro.audit.program import Program
 from repro.audit.rule import Hit, rule
@@ -23,6 +29,9 @@ ZH = """导入了模块却没有使用。
 
 除了多花一点导入时间，它没有害处，但会误导人：
 读者会去找它的用处，运行者还得先安装它。
+
+修复：脚本里和写明 `__all__` 的文件里，属于 Python、NumPy、torch 或 torchvision 的名字会被删掉；
+别的文件里，可能有 `from networks import *` 要用到它。
 
 局限：`try` 里的导入、改名为自身的导入（`import x as x`）、
 列在 `__all__` 里的名字、带 `# noqa` 注释的行，以及 `__init__.py`，都不作判断。
@@ -64,6 +73,30 @@ def _quoted(program: Program, name: str) -> bool:
     return any(isinstance(node.value, str) and word.search(node.value) for node in program.nodes(ast.Constant))
 
 
+# What does nothing when it is imported beyond being there; others do more, as seaborn restyles all plots.
+_QUIET = sys.stdlib_module_names - {"antigravity", "readline", "rlcompleter", "this"} | {
+    "numpy",
+    "torch",
+    "torchvision",
+}
+
+
+def fix(program: Program, hit: Hit) -> Iterator[Edit]:
+    """Without the name, in a file that nobody takes it from: a script, or one that says what it exports.
+
+    Elsewhere `from networks import *` may count on it, as may a magic of a notebook, or the words around a piece.
+    """
+    node = hit.at
+    assert isinstance(node, ast.Import | ast.ImportFrom)
+    scripts = [each for each in program.tree.body if isinstance(each, ast.If) and "__main__" in ast.unparse(each.test)]
+    if program.lines is None and (scripts or "__all__" in program.bound) and "# type:" not in program.text:
+        for alias in node.names:
+            module = alias.name if isinstance(node, ast.Import) else "." * node.level + (node.module or "")
+            name = alias.asname or alias.name.partition(".")[0]
+            if name == hit.values["name"] and module.partition(".")[0] in _QUIET and "torch.ops" not in program.text:
+                yield from dropped(program, node, [alias])
+
+
 VALID = (
     """
 import torch
@@ -99,4 +132,56 @@ import torch.nn.functional as F  # <- note
 from torch import nn
 print(torch.ones(1), nn.ReLU)
 """,
+)
+FIXED = (
+    (
+        """
+import os, sys
+import torch
+import torchvision
+from torch import (
+    nn,
+    optim,
+)
+import seaborn
+if __name__ == "__main__":
+    print(torch.ones(1), optim.SGD, sys.path)
+""",
+        """
+import sys
+import torch
+from torch import (
+    optim,
+)
+import seaborn
+if __name__ == "__main__":
+    print(torch.ones(1), optim.SGD, sys.path)
+""",
+    ),
+    (
+        """
+import os
+import torch
+x = torch.ones(1)
+""",
+        """
+import os
+import torch
+x = torch.ones(1)
+""",
+    ),
+    (
+        """
+import os; x = 1
+import torch
+if __name__ == "__main__":
+    print(torch.ones(1))
+""",
+        """
+import os; x = 1
+import torch
+if __name__ == "__main__":
+    print(torch.ones(1))
+""",
+    ),
 )

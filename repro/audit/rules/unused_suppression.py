@@ -6,14 +6,19 @@ is found there any more, the comment would hide the next finding, which nobody h
 
 Remove the comment, or the name of the rule from its brackets.
 
+Fix: the names of rules that find nothing are removed from the brackets, and a comment with nothing else; one without
+brackets may be about what only `--run` shows.
+
 Limits: a rule that is not selected counts as well; comments in a statement that cannot be read are not seen.
 """
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 
-from repro.audit.finding import Confidence, Severity, Words
+from repro.audit.finding import Confidence, Place, Severity, Words
+from repro.audit.fixes.edit import Edit
 from repro.audit.program import Program
 from repro.audit.rule import Hit, rule, rules
 from repro.audit.suppression import is_called, suppressions
@@ -25,6 +30,9 @@ ZH = """注释屏蔽了并不存在的问题。
 把 `# repro: ignore-file` 写在第一条语句之后（那样不起作用），也是一样。
 
 应当删掉这条注释，或从方括号里删掉那条规则。
+
+修复：从方括号里删掉没有发现问题的规则，注释里没有别的内容时整条删掉；
+没有方括号的注释，也许针对的是 `--run` 才能发现的问题，不改。
 
 局限：没有被选中的规则也算在内；无法解析的语句里的注释看不到。
 """
@@ -52,6 +60,29 @@ def unused_suppression(program: Program) -> Iterator[Hit]:
             joined = ", ".join(left)
             named = Words(f" ({joined})", f"（{joined}）") if left else Words("", "")
             yield Hit(suppression.place, {"rules": left, "named": named})
+
+
+_WHOLE = re.compile(r"#\s*repro:\s*ignore(?:-file)?\s*\[(?P<rules>[^\]]*)\]\s*$")
+
+
+def fix(program: Program, hit: Hit) -> Iterator[Edit]:
+    """Without the names of rules that find nothing, or the whole comment if it has no others, and no words beside.
+
+    One without brackets may be about what only a run shows.
+    """
+    place, unused = hit.at, hit.values["rules"]
+    assert isinstance(place, Place)
+    for number, row in enumerate(program.rows, start=1):
+        line = program.lines[number - 1] if program.lines is not None else None
+        here = (line.cell, line.number) if line else (None, number)
+        found = _WHOLE.search(row) if here == (place.cell, place.line) else None
+        if found and unused and found.end() - found.start() == place.end_column - place.column:
+            kept = [word for word in map(str.strip, found["rules"].split(",")) if word and word not in unused]
+            before = len(row[: found.start()].rstrip())
+            if kept:
+                yield Edit(number, found.start("rules"), found.end("rules"), ", ".join(kept))
+            else:
+                yield Edit(number, before, len(row), "" if before else None)
 
 
 VALID = (
@@ -91,4 +122,27 @@ def build(width):
         10,
     )
 """,
+)
+FIXED = (
+    (
+        """
+import torch.nn as nn
+# repro: ignore-file[CNN401]
+def build(width):
+    return nn.Linear(width, 10)  # repro: ignore[CNN110]
+def other():
+    return nn.Linear(width, 10)  # repro: ignore[CNN110, CNN401]
+def third(width):
+    return nn.Linear(width, 10)  # repro: ignore
+""",
+        """
+import torch.nn as nn
+def build(width):
+    return nn.Linear(width, 10)
+def other():
+    return nn.Linear(width, 10)  # repro: ignore[CNN110]
+def third(width):
+    return nn.Linear(width, 10)  # repro: ignore
+""",
+    ),
 )
