@@ -87,6 +87,7 @@ class Subject(Protocol):
     is_sure  whether its arguments are its defaults or the text's own, and none was guessed
     is_function  whether a function makes it
     failed_at       the line of the program's text where building it failed; 0 if none of it did
+    is_dilated      whether a convolution of it is, as those that keep a resolution in place of a stride
     image_channels  of the images that it takes, as its first convolution says; 0 if there is none
     lacks    what its forward requires beside the images; where the program says what that is, it is given in runs
     """
@@ -129,6 +130,8 @@ class Subject(Protocol):
     def is_function(self) -> bool: ...
     @property
     def failed_at(self) -> int: ...
+    @property
+    def is_dilated(self) -> bool: ...
     @property
     def image_channels(self) -> int: ...
     @property

@@ -24,6 +24,7 @@ from repro.references import without_values
 from repro.running.arguments import Call
 from repro.running.definitions import FILE, NAME, within
 from repro.running.departures import Departure, departures, misnamed, structural, told
+from repro.running.departures.names import title
 from repro.running.initial import begins
 from repro.running.origins import line_of, origins
 from repro.running.rows import stay_apart
@@ -213,6 +214,13 @@ class Subject:
             return [], [], ""
 
     @property
+    def is_dilated(self) -> bool:
+        """Whether a convolution of it is."""
+        graph = self.run(self.size).graph if self.size is not None else None
+        found = [node for node in graph.nodes if node.op == "convolution"] if graph else []
+        return any(set(node.get("dilation", ())) - {1} for node in found)
+
+    @property
     def convolutions(self) -> list[tuple[Any, ...]]:
         """In the order of the data: stride, kernel, width and groups of each."""
         graph = self.run(self.size).graph if self.size is not None else None
@@ -286,11 +294,14 @@ class Subject:
             return None
         if keeps(self.claim, self.identified):
             return True
+        is_one, says = title(self.identified), title(self.claim)
+        if is_one == says and self.misnamed.en.endswith(f"its name says {says}"):  # and nothing can be told of it
+            return None
         graph = self.run(self.size, training=True).graph or self.run(self.size).graph
         if graph is None:
             return None
-        is_one, says = (structural(graph, self.identity, name) for name in (self.identified, self.claim))
-        return None if says is None or says < max(2 * (is_one or 0), (is_one or 0) + 2) else False
+        own, other = (structural(graph, self.identity, name) for name in (self.identified, self.claim))
+        return None if other is None or other < max(2 * (own or 0), (own or 0) + 2) else False
 
     @property
     def misnamed(self) -> Words:

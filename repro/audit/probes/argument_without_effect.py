@@ -4,6 +4,8 @@ The network is built a second time with another value. Where its layers, the sha
 in train mode are the same, the argument is ignored, or overwritten by a number that stands in the code. Who passes it
 believes to have another network.
 
+By itself it is a note: a class may keep a rate of learning, or a margin, for others.
+
 Limits: arguments with a number as their value; the names of some say that they are about initial values or messages.
 """
 
@@ -27,13 +29,15 @@ ZH = """有的参数不起作用：无论给什么值，网络都一样。
 这个参数就是被忽略了，或者被代码里写死的数覆盖了。
 传它的人会以为得到了另一个网络。
 
+单独出现时只作提示：类里也可能替别处存着学习率、间隔之类的值。
+
 局限：只试值为数字的参数；名字说明是初始值或提示信息的不试。
 """
 
 
 @probe(
     "CNN813",
-    Severity.RISK,
+    Severity.NOTE,
     Confidence.MEDIUM,
     en="{argument} makes no difference: with {value} and with {other} it is the same network",
     zh="{argument} 不起作用：取 {value} 和取 {other} 是同一个网络",
@@ -76,7 +80,7 @@ INVALID = (
     """
 import torch
 from torch import nn
-class Untold(nn.Module):  # <- risk
+class Untold(nn.Module):  # <- note
     def __init__(self, num_classes=10, rate=0.5):
         super().__init__()
         self.conv = nn.Conv2d(3, 4, 3)

@@ -14,7 +14,7 @@ from collections.abc import Iterator
 from repro.audit.finding import Confidence, Severity
 from repro.audit.probe import Seen, Subject, probe
 
-_OF_THE_CODE = re.compile("(NameError|TypeError|AttributeError|UnboundLocalError|KeyError|IndexError|ValueError): ")
+_OF_THE_CODE = re.compile("(NameError|UnboundLocalError|TypeError): |AttributeError: (?!'Namespace')")
 
 ZH = """用默认参数，或者照文本自己的写法，都建不出这个网络。
 
@@ -27,7 +27,7 @@ ZH = """用默认参数，或者照文本自己的写法，都建不出这个网
 
 @probe(
     "CNN801",
-    Severity.BUG,
+    Severity.RISK,
     Confidence.MEDIUM,
     en="{call} fails: {error}",
     zh="{call} 会报错：{error}",
@@ -58,7 +58,7 @@ import torch
 from torch import nn
 class Early(nn.Module):
     def __init__(self):
-        self.conv = nn.Conv2d(3, 4, 3)  # <- bug
+        self.conv = nn.Conv2d(3, 4, 3)  # <- risk
         super().__init__()
     def forward(self, x):
         return self.conv(x)

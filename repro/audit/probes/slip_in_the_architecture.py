@@ -23,6 +23,7 @@ ZH = """网络有一处与论文不同，而且不会、或几乎不会是有意
 """
 
 
+_ADDED = ("extra", "extra branch", "extra addition")  # by who adds something to a network knowingly
 _RULES = {"activation": ("CNN409", "CNN410"), "bare": ("CNN409", "CNN410"), "epsilon": ("CNN214",)}  # by kind
 
 
@@ -38,8 +39,10 @@ _RULES = {"activation": ("CNN409", "CNN410"), "bare": ("CNN409", "CNN410"), "eps
 def slip_in_the_architecture(subject: Subject) -> Iterator[Seen]:
     for each in () if subject.is_part else subject.departures:
         if each.severity is not Severity.NOTE:
+            wanted = each.kind in _ADDED or (subject.is_dilated and each.kind in ("stride", "padding"))
+            severity = Severity.NOTE if wanted else each.severity
             values = {"told": each.words, "network": each.compared_to}
-            yield Seen(values, subject.place(each), each.severity, each.confidence, _RULES.get(each.kind, ()))
+            yield Seen(values, subject.place(each), severity, each.confidence, _RULES.get(each.kind, ()))
 
 
 VALID = (
